@@ -1,0 +1,85 @@
+// swift-tools-version: 6.2
+// Tidemark: a self-hosted remote peer for local-first SQLite replicas.
+//
+// Imports point down (docs/architecture.md draws them). Every C library comes from Debian, as a
+// system library target with a module map; no outside Swift package is used.
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+/// A Swift library target with its unit tests.
+func module(_ name: String, _ dependencies: [String] = []) -> [Target] {
+    [
+        .target(
+            name: name, dependencies: dependencies.map { .byName(name: $0) },
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "\(name)Tests",
+            dependencies: ([name] + dependencies).map { .byName(name: $0) },
+            swiftSettings: swiftSettings),
+    ]
+}
+
+let systemLibraries: [Target] = [
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3"),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd"),
+    .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2"),
+    .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c"),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto"),
+    .systemLibrary(name: "CRoaring"),  // Debian's 0.2.66 has no .pc file.
+    .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1"),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl"),
+]
+
+let cTargets: [Target] = [
+    .target(name: "CLinux"),
+    .target(
+        name: "CSimdJSON", cxxSettings: [.unsafeFlags(["-O2"])],
+        linkerSettings: [.linkedLibrary("simdjson")]),
+    .target(name: "CSyncProtos", dependencies: ["CProtobufC"]),
+]
+
+let package = Package(
+    name: "tidemark",
+    products: [.executable(name: "tidemark", targets: ["tidemark"])],
+    targets: systemLibraries + cTargets
+        + module("Primitives", ["CLinux"])
+        + [.target(name: "Logging", dependencies: ["CLinux"], swiftSettings: swiftSettings)]
+        + module("Execution")
+        + module("SQLite", ["CSQLite", "Primitives"])
+        + module("Codecs", ["CZstd", "CRoaring", "Primitives"])
+        + module("Transport", ["CLinux", "Logging"])
+        + module("HTTP", ["Primitives"])
+        + module("WireProtocol", ["CSyncProtos", "CProtobufC", "CSimdJSON", "Primitives"])
+        + module("Storage", ["SQLite", "Execution", "Logging", "CLinux", "Primitives"])
+        + module("Replication", ["Storage", "WireProtocol", "Codecs", "Execution", "Primitives"])
+        + module(
+            "SQLStreams", ["Storage", "SQLite", "WireProtocol", "Execution", "Logging", "Primitives"])
+        + module(
+            "Endpoints",
+            [
+                "HTTP", "Replication", "SQLStreams", "Storage", "WireProtocol", "Codecs",
+                "Execution", "Logging", "Primitives",
+            ])
+        + module("Server", ["Transport", "HTTP", "Execution", "Logging", "Primitives", "CLinux"])
+        + [
+            .executableTarget(
+                name: "tidemark",
+                dependencies: [
+                    "Endpoints", "Server", "Storage", "SQLite", "Execution", "Logging", "HTTP",
+                    "WireProtocol", "Codecs", "Primitives", "Replication", "SQLStreams",
+                    "CYAML", "CCurl", "CNGHTTP2", "COpenSSL", "CLinux",
+                ],
+                swiftSettings: swiftSettings),
+            .testTarget(
+                name: "ConformanceTests", dependencies: ["tidemark", "CSQLite"],
+                swiftSettings: swiftSettings),
+        ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c17,
+    cxxLanguageStandard: .cxx17
+)

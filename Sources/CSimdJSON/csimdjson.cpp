@@ -1,0 +1,3 @@
+#include "csimdjson.h"
+#include <simdjson.h>
+extern "C" int csimdjson_placeholder(void) { return 0; }
