@@ -19,6 +19,12 @@ int clinux_ofd_lock_exclusive(int fd, int64_t start, int64_t length) {
     return fcntl(fd, F_OFD_SETLK, &lock);
 }
 
+int clinux_ofd_unlock(int fd, int64_t start, int64_t length) {
+    struct flock lock = {
+        .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = length, .l_pid = 0};
+    return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
 int clinux_set_thread_name(const char *name) { return pthread_setname_np(pthread_self(), name); }
 
 #if defined(__x86_64__)

@@ -88,7 +88,7 @@ extension Database {
             }
             try readPages(pages, at: locations, into: buffer, offsets: offsets)
             let (isSame, closing) = state.withLock { ($0.books.layout == layout, $0.closing) }
-            if let closing, case .databaseFailed = closing { throw closing }
+            if let closing { throw closing }
             if isSame { return }
         }
     }

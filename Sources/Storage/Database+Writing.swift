@@ -1,5 +1,5 @@
 internal import Logging
-package import Primitives
+internal import Primitives
 package import SQLite
 
 /// What a job on the writer lane works with; valid until the job returns.

@@ -2,7 +2,7 @@ internal import Execution
 internal import Glibc
 internal import Logging
 package import Primitives
-package import SQLite
+internal import SQLite
 internal import Synchronization
 
 /// One open database: the owner of its files, its connections and its books.
@@ -113,25 +113,35 @@ package final class Database: @unchecked Sendable {
 
     /// Refuses everything from now on, with `reason`, and wakes all waiters.
     func beginClosing(_ reason: StorageError) {
+        state.withLock { if $0.closing == nil { $0.closing = reason } }
+        wakeWaiters()
+    }
+
+    /// Closes the connections behind the jobs that are queued, then calls `completion`.
+    /// Snapshots still held fail at their next read.
+    func close(reason: StorageError, completion: @escaping @Sendable () -> Void) {
+        beginClosing(reason)
+        writerLane.submitAlways { [self] in
+            let readers = state.withLock { state -> [Connection] in
+                defer { state.idleReaders = [] }
+                return state.idleReaders
+            }
+            for reader in readers { reader.close() }
+            writer.onCommit(nil)
+            writer.close()
+            DatabaseVFS.unregister(sharedFile)
+            mainFile.unlockAgainstSQLite()
+            completion()
+        }
+    }
+
+    /// Wakes all long polls, as a commit does.
+    func wakeWaiters() {
         let waiters = state.withLock { state -> [Waiter] in
-            if state.closing == nil { state.closing = reason }
             defer { state.waiters = [:] }
             return Array(state.waiters.values)
         }
         for waiter in waiters { waiter.wake() }
-    }
-
-    /// Closes the connections. Call on the writer lane, or when no job is left, after
-    /// `beginClosing`.
-    func closeConnections() {
-        let readers = state.withLock { state -> [Connection] in
-            defer { state.idleReaders = [] }
-            return state.idleReaders
-        }
-        for reader in readers { reader.close() }
-        writer.onCommit(nil)
-        writer.close()
-        DatabaseVFS.unregister(sharedFile)
     }
 
     var isClosing: Bool { state.withLock { $0.closing != nil } }

@@ -9,6 +9,8 @@ package enum StorageError: Error {
     case dataDirectoryLocked(path: String)
     /// Another program holds a lock on the database's file.
     case databaseLocked(DatabaseName)
+    /// It is being opened or closed right now; try again.
+    case databaseBusy(DatabaseName)
     /// A write or flush failed earlier; the database is reopened for the next request.
     case databaseFailed(DatabaseName)
     /// Too many requests wait for this database.

@@ -36,6 +36,8 @@ enum ObservedFileMethods {
             let code = real.pointee.pMethods.pointee.xWrite(real, bytes, count, offset)
             if code == SQLITE_OK, let bytes {
                 observed(ours).observeWrite(bytes, count: count, offset: offset)
+            } else if code != SQLITE_FULL {
+                observed(ours).shared.noteFailure()
             }
             return code
         }
@@ -45,7 +47,9 @@ enum ObservedFileMethods {
         }
         methods.xSync = { file, flags in
             let real = container(file).pointee.real!
-            return real.pointee.pMethods.pointee.xSync(real, flags)
+            let code = real.pointee.pMethods.pointee.xSync(real, flags)
+            if code != SQLITE_OK { observed(container(file)).shared.noteFailure() }
+            return code
         }
         methods.xFileSize = { file, size in
             let real = container(file).pointee.real!

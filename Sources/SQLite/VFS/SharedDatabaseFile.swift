@@ -31,6 +31,7 @@ package final class SharedDatabaseFile: @unchecked Sendable {
         /// Connections that hold the file's SHARED lock or more.
         var fileSharers = 0
         var fileWriterLevel: Int32 = 0
+        var hasFailed = false
     }
 
     package let path: String
@@ -44,6 +45,11 @@ package final class SharedDatabaseFile: @unchecked Sendable {
             for region in state.regions { region.deallocate() }
         }
     }
+
+    /// A write or a flush failed (a full disk apart): what the files hold is in doubt.
+    package var hasFailed: Bool { state.withLock { $0.hasFailed } }
+
+    func noteFailure() { state.withLock { $0.hasFailed = true } }
 
     // MARK: wal-index memory
 

@@ -131,6 +131,10 @@ package final class File: Sendable {
         throw .file(operation: "lock", path: path, code: errno)
     }
 
+    func unlockAgainstSQLite() {
+        _ = clinux_ofd_unlock(descriptor, 0x4000_0000, 512)
+    }
+
     /// Takes a whole-file lock that ends with the process. False if another process has it.
     package func lockWhole() throws(StorageError) -> Bool {
         if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return true }
