@@ -240,6 +240,7 @@ package final class DatabaseStore: Sendable {
             database.close(reason: .closed) { group.leave() }
         }
         group.wait()
+        lockFile.unlockWhole()
     }
 
     /// Tells long polls that the server stops, so that they answer now.

@@ -142,6 +142,8 @@ package final class File: Sendable {
         throw .file(operation: "lock", path: path, code: errno)
     }
 
+    func unlockWhole() { _ = flock(descriptor, LOCK_UN) }
+
     /// Runs a system call again while a signal interrupts it.
     static func call<Result: FixedWidthInteger>(
         _ operation: String, _ path: String, _ body: () -> Result
