@@ -2,8 +2,10 @@
 #include "clinux.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 
 int clinux_accept4(int fd, struct sockaddr *address, socklen_t *length) {
     return accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -57,3 +59,5 @@ uint32_t clinux_crc32c(uint32_t seed, const void *bytes, size_t count) {
 #endif
     return ~crc32c_portable(~seed, bytes, count);
 }
+
+int clinux_unsent_count(int fd, int *count) { return ioctl(fd, SIOCOUTQ, count); }
