@@ -98,7 +98,8 @@ extension Database {
             defer { state.waiters = [:] }
             return Array(state.waiters.values)
         }
-        for waiter in waiters { waiter.wake() }
+        // Answering them is not the writer's work.
+        if !waiters.isEmpty { workers.submit { for waiter in waiters { waiter.wake() } } }
     }
 
     /// A write or flush failed. Nothing that follows the last good commit may be trusted, not

@@ -41,6 +41,7 @@ package final class Database: @unchecked Sendable {
     let options: StorageOptions
     let logger: Logger
     let epoch: Epoch
+    let workers: WorkerPool
     let state: Mutex<Shared>
     let writerLane: Lane
     let readerLane: Lane
@@ -71,6 +72,7 @@ package final class Database: @unchecked Sendable {
         self.options = options
         self.logger = logger
         self.epoch = epoch
+        self.workers = workers
         writerLane = Lane(pool: workers, limit: options.queueLimit)
         readerLane = Lane(pool: workers, width: options.readerCount, limit: options.queueLimit)
         sharedFile = opening.sharedFile

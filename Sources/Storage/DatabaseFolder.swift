@@ -22,6 +22,18 @@ enum DatabaseFolder {
         }
     }
 
+    static func copy(_ snapshot: Snapshot, to path: String) throws(StorageError) {
+        let file = try File(path: path, mode: .create)
+        let exporter = SnapshotExporter(snapshot)
+        var end: Int64 = 0
+        while let piece = try exporter.nextPiece(maximumBytes: 1 << 20) {
+            try file.write(piece, at: end)
+            end += Int64(piece.count)
+        }
+        // WAL mode, as every database here: https://www.sqlite.org/fileformat2.html, offset 18.
+        try file.write([2, 2], at: 18)
+    }
+
     /// Adds meta and change file to a folder whose main file is complete, and makes it all
     /// durable. The database gets a new identity, and what is there now is its commit 1.
     static func addBooks(at path: String) throws(StorageError) {

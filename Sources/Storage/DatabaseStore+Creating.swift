@@ -17,6 +17,20 @@ extension DatabaseStore {
         logger.info("database_created", [("database", name.text)])
     }
 
+    /// Makes a database with a snapshot's content and an identity of its own. Blocks.
+    package func create(_ name: DatabaseName, copying snapshot: Snapshot) throws(StorageError) {
+        try reserve(name)
+        do throws(StorageError) {
+            try buildFolder(for: name) { path throws(StorageError) in
+                try DatabaseFolder.copy(snapshot, to: path + "/main.db")
+            }
+        } catch {
+            unreserve(name)
+            throw error
+        }
+        logger.info("database_forked", [("database", name.text)])
+    }
+
     /// Makes a database from a SQLite file of any kind, converting what can be converted safely.
     /// Blocks; leaves nothing behind when it fails.
     ///
@@ -107,7 +121,7 @@ extension DatabaseStore {
         state.withLock { $0.entries[name] = nil }
     }
 
-    private func temporaryPath(_ kind: String) -> String {
+    func temporaryPath(_ kind: String) -> String {
         databasesDirectory + "/.\(kind)-" + String(RandomIdentifier.uint64(), radix: 16)
     }
 

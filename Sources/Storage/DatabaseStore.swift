@@ -72,8 +72,8 @@ package final class DatabaseStore: Sendable {
         var entries: [DatabaseName: Entry] = [:]
         for name in try Directory.names(in: databases) {
             if name.hasPrefix(".") {
-                // Left by a crash while a database was made or removed.
-                try Directory.removeWithFiles(databases + "/" + name)
+                // Left by a crash while a database was made, received or removed.
+                try Directory.remove(databases + "/" + name)
             } else if let name = DatabaseName(name) {
                 entries[name] = .closed
             } else {
@@ -100,6 +100,22 @@ package final class DatabaseStore: Sendable {
             default: true
             }
         }
+    }
+
+    /// Bytes of a database's main file and WAL; 0 if it is just being removed.
+    package func sizeOnDisk(_ name: DatabaseName) -> Int64 {
+        ["main.db", "main.db-wal"].reduce(0) { sum, file in
+            let size = try? File(path: path(of: name) + "/" + file, mode: .read).size()
+            return sum + (size ?? 0)
+        }
+    }
+
+    /// The newest revision of a database, if it is open.
+    package func openHead(_ name: DatabaseName) -> Revision? {
+        let database = state.withLock { state -> Database? in
+            if case .open(let open) = state.entries[name] { open.database } else { nil }
+        }
+        return database?.head.revision
     }
 
     // MARK: opening

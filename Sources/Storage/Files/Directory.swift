@@ -61,6 +61,12 @@ package enum Directory {
         throw .file(operation: "unlink", path: path, code: errno)
     }
 
+    /// Removes a file, or a folder and the plain files in it.
+    package static func remove(_ path: String) throws(StorageError) {
+        if unlink(path) == 0 || errno == ENOENT { return }
+        try removeWithFiles(path)
+    }
+
     /// Removes a folder and the plain files in it.
     package static func removeWithFiles(_ path: String) throws(StorageError) {
         for name in try names(in: path) { try removeFile(path + "/" + name) }
