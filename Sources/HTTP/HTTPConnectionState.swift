@@ -97,6 +97,9 @@ package struct HTTPConnectionState: Sendable {
     /// Part of a body is still to come.
     package var isReadingBody: Bool { exchange != nil && wantsBytes }
 
+    /// No answer was begun to what the client sent last.
+    package var canAnswer: Bool { !hasBegunResponse && exchange?.isAnswered != true }
+
     /// What the bytes from `offset` on mean; `offset` moves behind what was used.
     package mutating func receive(_ bytes: Span<UInt8>, at offset: inout Int) -> Input {
         while wantsBytes {
@@ -179,8 +182,7 @@ package struct HTTPConnectionState: Sendable {
 
     private mutating func fail(_ error: HTTPParseError) -> Input {
         close()
-        let isAnswering = hasBegunResponse || exchange?.isAnswered == true
-        return isAnswering ? .ended : .failed(error.response)
+        return canAnswer ? .failed(error.response) : .ended
     }
 
     // MARK: The owner's decisions
@@ -243,7 +245,13 @@ package struct HTTPConnectionState: Sendable {
             of: response, framing: framing,
             persistence: !keepsAlive ? .close : isHTTP11 ? .implied : .keepAlive,
             date: date, to: &bytes)
-        return exchange?.isHeadMethod == true || framing == .sized(0) ? .none : framing
+        return sendsBody(of: response) ? framing : .none
+    }
+
+    /// False for an answer that is a head only, so that nothing needs to be made for its body.
+    package func sendsBody(of response: HTTPResponse) -> Bool {
+        let framing = Self.framing(of: response, isHTTP11: true)
+        return exchange?.isHeadMethod != true && framing != .none && framing != .sized(0)
     }
 
     private static func framing(of response: HTTPResponse, isHTTP11: Bool) -> HTTPBodyEncoding {

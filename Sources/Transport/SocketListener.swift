@@ -5,7 +5,7 @@ internal import Synchronization
 /// A listening socket on one event loop, which hands the connections it accepts to several loops
 /// in turn.
 ///
-/// Above `maximumConnections`, and while the process or the system is out of descriptors or
+/// Beyond the budget, and while the process or the system is out of descriptors or
 /// memory, new connections are left in the kernel's backlog: their clients wait, which they
 /// survive better than a refusal. Accepting goes on when a connection closes; after a shortage
 /// also by timer, since what was short may be freed elsewhere.
@@ -21,10 +21,9 @@ package final class SocketListener: EventHandler, @unchecked Sendable {
     private let descriptor: Int32
     private let loop: EventLoop
     private let targets: [EventLoop]
-    private let maximumConnections: Int
+    private let budget: ConnectionBudget
     private let logger: Logger
     private let accepted: @Sendable (StreamSocket) -> Void
-    private let openCount = Atomic<Int>(0)
     /// Set by the loop; read by connections that close, on any loop.
     private let isPaused = Atomic<Bool>(false)
     private var retryTimer: LoopTimer?
@@ -40,10 +39,10 @@ package final class SocketListener: EventHandler, @unchecked Sendable {
     ///   - targets: the loops that get the connections.
     ///   - accepted: called on the connection's loop; must start or close the socket.
     package init(
-        address: SocketAddress, loop: EventLoop, targets: [EventLoop], maximumConnections: Int,
+        address: SocketAddress, loop: EventLoop, targets: [EventLoop], budget: ConnectionBudget,
         logger: Logger, accepted: @escaping @Sendable (StreamSocket) -> Void
     ) throws(TransportError) {
-        precondition(!targets.isEmpty && maximumConnections > 0)
+        precondition(!targets.isEmpty)
         let descriptor = try SystemCall.makeSocket(family: address.family)
         do throws(TransportError) {
             let on: Int32 = 1
@@ -69,16 +68,10 @@ package final class SocketListener: EventHandler, @unchecked Sendable {
         self.descriptor = descriptor
         self.loop = loop
         self.targets = targets
-        self.maximumConnections = maximumConnections
+        self.budget = budget
         self.logger = logger
         self.accepted = accepted
     }
-
-    /// Connections of this listener that are open.
-    package var connectionCount: Int { openCount.load(ordering: .relaxed) }
-
-    /// No further connection is accepted before one closes.
-    package var isFull: Bool { connectionCount >= maximumConnections }
 
     /// Begins to accept. From any thread.
     package func start() {
@@ -108,7 +101,7 @@ package final class SocketListener: EventHandler, @unchecked Sendable {
 
     private func acceptWaiting(limit: Int) {
         for _ in 0..<limit {
-            guard !isFull else { return pauseUntilOneCloses() }
+            guard !budget.isFull else { return pauseUntilOneCloses() }
             switch SystemCall.accept(descriptor) {
             case .value(let connection):
                 isShort = false
@@ -129,7 +122,7 @@ package final class SocketListener: EventHandler, @unchecked Sendable {
     }
 
     private func deliver(_ connection: Int32) {
-        openCount.add(1, ordering: .sequentiallyConsistent)
+        budget.opened()
         let target = targets[nextTarget]
         nextTarget = (nextTarget + 1) % targets.count
         let wasPosted = target.post {
@@ -144,7 +137,7 @@ package final class SocketListener: EventHandler, @unchecked Sendable {
 
     /// From the thread of the connection's loop.
     private func connectionClosed() {
-        openCount.subtract(1, ordering: .sequentiallyConsistent)
+        budget.closed()
         if isPaused.load(ordering: .sequentiallyConsistent) {
             loop.post { self.resume() }
         }
@@ -153,7 +146,7 @@ package final class SocketListener: EventHandler, @unchecked Sendable {
     private func pauseUntilOneCloses() {
         pause()
         // One may have closed between the look at the count and the flag.
-        if !isFull { resume() }
+        if !budget.isFull { resume() }
     }
 
     private func pauseForShortage(_ code: Int32) {
@@ -163,7 +156,7 @@ package final class SocketListener: EventHandler, @unchecked Sendable {
                 "accept_paused",
                 [
                     ("error", String(cString: strerror(code))),
-                    ("connections", String(connectionCount)),
+                    ("connections", String(budget.count)),
                 ])
         }
         pause()

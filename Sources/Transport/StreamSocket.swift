@@ -83,6 +83,11 @@ package final class StreamSocket: EventHandler {
 
     // MARK: Reading
 
+    /// Makes the owner try a read without waiting for an event.
+    package func assumeReadable() {
+        isReadable = true
+    }
+
     /// Reads once and passes what came to `body`, which must not keep it.
     package func read(_ body: (Span<UInt8>) -> Void) -> ReadResult {
         precondition(isOpen)
