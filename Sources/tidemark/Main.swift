@@ -7,6 +7,7 @@ struct Tidemark {
     static func main() {
         // A client or a pipe that goes away is an error of one write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
-        exit(CommandLineTool.run(Array(CommandLine.arguments.dropFirst()), CommandContext.process()))
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        exit(CommandLineTool.run(arguments, .process()))
     }
 }

@@ -22,11 +22,17 @@ final class ConfigurationFileTests: XCTestCase {
             ("listen: \"[::1]:80\"", [Entry(key: "listen", texts: ["[::1]:80"], line: 1)]),
             ("data: ''", [Entry(key: "data", texts: [""], line: 1)]),
             ("data: 'null'", [Entry(key: "data", texts: ["null"], line: 1)]),
-            ("base-domain:\n  - a\n  - b", [Entry(key: "base-domain", texts: ["a", "b"], line: 1)]),
-            ("{data: x, workers: 1}\r\n", [
-                Entry(key: "data", texts: ["x"], line: 1),
-                Entry(key: "workers", texts: ["1"], line: 1),
-            ]),
+            (
+                "base-domain:\n  - a\n  - b",
+                [Entry(key: "base-domain", texts: ["a", "b"], line: 1)]
+            ),
+            (
+                "{data: x, workers: 1}\r\n",
+                [
+                    Entry(key: "data", texts: ["x"], line: 1),
+                    Entry(key: "workers", texts: ["1"], line: 1),
+                ]
+            ),
         ]
         for (text, entries) in rows {
             XCTAssertEqual(try parse(text).entries, entries, text)

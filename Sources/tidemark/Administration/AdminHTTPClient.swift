@@ -63,7 +63,8 @@ struct AdminHTTPClient {
         ccurl_set_long(handle, CURLOPT_CONNECTTIMEOUT, 10)
         ccurl_set_long(handle, CURLOPT_TCP_KEEPALIVE, 1)
         ccurl_set_data_callback(handle, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
-            AdminTransfer.from(context).receive(UnsafeRawBufferPointer(start: bytes, count: size * count))
+            AdminTransfer.from(context).receive(
+                UnsafeRawBufferPointer(start: bytes, count: size * count))
         }
         var headers: UnsafeMutablePointer<curl_slist>?
         switch content {

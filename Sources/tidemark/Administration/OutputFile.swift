@@ -49,7 +49,8 @@ final class OutputFile: Sendable {
         }
         guard Self.flush(Self.directory(of: path), O_RDONLY | O_DIRECTORY) else {
             throw CommandFailure(
-                .inputOutput, "\(path) may not survive a crash: "
+                .inputOutput,
+                "\(path) may not survive a crash: "
                     + String(cString: strerror(errno)))
         }
     }

@@ -20,7 +20,7 @@ struct RemoteAdministration: DatabaseAdministration {
         return answer.namespaces
             .map {
                 DatabaseSummary(
-                    name: $0.name, sizeBytes: $0.size_bytes, revision: $0.revision ?? "")
+                    name: $0.name, sizeBytes: $0.sizeBytes, revision: $0.revision ?? "")
             }
             .sorted { $0.name < $1.name }
     }
@@ -115,8 +115,14 @@ extension RemoteAdministration {
     private struct ListAnswer: Decodable {
         struct Namespace: Decodable {
             let name: String
-            let size_bytes: UInt64
+            let sizeBytes: UInt64
             let revision: String?
+
+            enum CodingKeys: String, CodingKey {
+                case name
+                case sizeBytes = "size_bytes"
+                case revision
+            }
         }
         let namespaces: [Namespace]
     }

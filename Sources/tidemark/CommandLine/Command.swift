@@ -26,7 +26,8 @@ struct Command: Sendable {
     static func leaf<Settings: Sendable>(
         _ name: String, _ summary: String, details: String? = nil, operands: [Operand] = [],
         _ table: OptionTable<Settings>,
-        _ body: @escaping @Sendable (OptionTable<Settings>.Resolution, CommandContext) throws
+        _ body:
+            @escaping @Sendable (OptionTable<Settings>.Resolution, CommandContext) throws
             -> Int32
     ) -> Command {
         Command(

@@ -4,8 +4,14 @@ internal import FoundationEssentials
 enum DatabaseListing {
     private struct Element: Encodable {
         let name: String
-        let size_bytes: UInt64
+        let sizeBytes: UInt64
         let revision: String
+
+        enum CodingKeys: String, CodingKey {
+            case name
+            case sizeBytes = "size_bytes"
+            case revision
+        }
     }
 
     /// An array with one object a database, on one line each.
@@ -14,7 +20,7 @@ enum DatabaseListing {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let lines = try databases.map { database in
             let element = Element(
-                name: database.name, size_bytes: database.sizeBytes, revision: database.revision)
+                name: database.name, sizeBytes: database.sizeBytes, revision: database.revision)
             return String(decoding: try encoder.encode(element), as: UTF8.self)
         }
         return lines.isEmpty ? "[]\n" : "[\n" + lines.joined(separator: ",\n") + "\n]\n"

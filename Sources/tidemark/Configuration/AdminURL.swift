@@ -17,8 +17,8 @@ extension AdminURL: OptionValue {
             throw InvalidOptionValue("is not a plain URL such as http://127.0.0.1:8081")
         }
         var trimmed = optionText
-        while trimmed.hasSuffix("/"), trimmed.utf8.count > scheme.utf8.count { trimmed.removeLast() }
-        guard trimmed.utf8.count > scheme.utf8.count else {
+        while trimmed.hasSuffix("/"), trimmed.count > scheme.count { trimmed.removeLast() }
+        guard trimmed.count > scheme.count else {
             throw InvalidOptionValue("names no host")
         }
         text = trimmed

@@ -3,7 +3,8 @@ enum ListenerPolicy {
     /// Nobody is asked for a token yet, so whoever reaches a listener can read and write every
     /// database. Reachable from other machines it must be wanted in so many words.
     static func check(_ configuration: ServeConfiguration) throws(CommandFailure) {
-        let listeners = [("listen", configuration.listen)]
+        let listeners =
+            [("listen", configuration.listen)]
             + (configuration.adminListen.map { [("admin-listen", $0)] } ?? [])
         if !configuration.isInsecureWithoutAuthentication,
             let (name, address) = listeners.first(where: { !$0.1.isLoopback })

@@ -19,8 +19,8 @@ enum YAMLMapping {
     }
 
     fileprivate enum Kind: Equatable {
-        case documentStart, scalar(String), null, sequenceStart, sequenceEnd, mappingStart,
-            mappingEnd
+        case documentStart, null, sequenceStart, sequenceEnd, mappingStart, mappingEnd
+        case scalar(String)
         case unsupported(String)
     }
 
@@ -62,8 +62,8 @@ enum YAMLMapping {
         let reason = parser.problem.map { String(cString: $0) } ?? "not valid YAML"
         // Broken UTF-8 is found before there is a line, at an offset in bytes.
         if parser.error == YAML_READER_ERROR {
-            return YAMLError(
-                line: Int(parser.mark.line) + 1, reason: "\(reason) at byte \(parser.problem_offset)")
+            let place = "at byte \(parser.problem_offset)"
+            return YAMLError(line: Int(parser.mark.line) + 1, reason: "\(reason) \(place)")
         }
         return YAMLError(line: Int(parser.problem_mark.line) + 1, reason: reason)
     }
