@@ -52,6 +52,23 @@ extension StorageError {
     }
 }
 
+extension ZstdError {
+    var httpFailure: HTTPFailure {
+        switch self {
+        case .malformed, .truncated, .windowTooLarge:
+            HTTPFailure(
+                status: 400, code: "malformed_zstd",
+                text: "the body is not zstd with a window of at most 8 MiB")
+        case .outputTooLarge(let limit):
+            HTTPFailure(
+                status: 413, code: "body_too_large",
+                text: "the decompressed body exceeds \(limit) bytes")
+        case .outOfMemory:
+            HTTPFailure(status: 503, code: "out_of_memory", text: "try again later")
+        }
+    }
+}
+
 extension PullRequestError {
     var httpFailure: HTTPFailure {
         HTTPFailure(
