@@ -64,6 +64,7 @@ extension SQLiteError {
         package static let schema = PrimaryCode(rawValue: SQLITE_SCHEMA)
         package static let tooBig = PrimaryCode(rawValue: SQLITE_TOOBIG)
         package static let constraint = PrimaryCode(rawValue: SQLITE_CONSTRAINT)
+        package static let mismatch = PrimaryCode(rawValue: SQLITE_MISMATCH)
         package static let misuse = PrimaryCode(rawValue: SQLITE_MISUSE)
         package static let authorization = PrimaryCode(rawValue: SQLITE_AUTH)
         package static let range = PrimaryCode(rawValue: SQLITE_RANGE)
