@@ -41,7 +41,7 @@ enum ArgumentBinder {
             }
             try requireAll(isBound, of: statement)
         } catch let error as SQLiteError {
-            throw .rejected(StatementFailure(error))
+            throw .rejected(SQLFailure(error))
         } catch let failure as StepFailure {
             throw failure
         } catch {

@@ -11,29 +11,26 @@ struct BatchRunner {
         self.stored = stored
     }
 
-    /// Hands each step's result to `sink` and returns how the steps ended.
-    func run<Sink: ResultSink>(
-        _ batch: Batch, into sink: inout Sink
-    ) throws(StepFailure) -> [StepOutcome] {
+    func run(
+        _ batch: Batch, into writer: inout PipelineResponseWriter
+    ) throws(StepFailure) {
         var outcomes: [StepOutcome] = []
         outcomes.reserveCapacity(batch.steps.count)
         for step in batch.steps {
             guard isDue(step, outcomes: outcomes) else {
-                sink.noResult()
+                writer.skipStep()
                 outcomes.append(.skipped)
                 continue
             }
             do {
-                let compiled = try compile(step.statement)
-                try run(step.statement, compiled, into: &sink)
+                try run(step.statement, try compile(step.statement), into: &writer)
                 outcomes.append(.succeeded)
             } catch {
                 guard let failure = error.failure else { throw error }
-                sink.noResult()
-                outcomes.append(.failed(failure))
+                writer.failStep(failure)
+                outcomes.append(.failed)
             }
         }
-        return outcomes
     }
 
     func isDue(_ step: Batch.Step, outcomes: [StepOutcome]) -> Bool {
@@ -42,18 +39,21 @@ struct BatchRunner {
     }
 
     func compile(_ statement: WireProtocol.Statement) throws(StepFailure) -> CompiledStatement {
-        let sql: String
-        do { sql = try stored.text(of: statement.text) } catch { throw .rejected(error) }
-        return try runner.compile(sql)
+        try runner.compile(try sql(of: statement))
     }
 
-    func run<Sink: ResultSink>(
-        _ statement: WireProtocol.Statement, _ compiled: CompiledStatement, into sink: inout Sink
+    func sql(of statement: WireProtocol.Statement) throws(StepFailure) -> String {
+        do { return try stored.text(of: statement.text) } catch { throw .rejected(error) }
+    }
+
+    func run(
+        _ statement: WireProtocol.Statement, _ compiled: CompiledStatement,
+        into writer: inout PipelineResponseWriter
     ) throws(StepFailure) {
         try runner.run(
             compiled,
             arguments: .init(
                 positional: statement.arguments, named: statement.namedArguments),
-            wantsRows: statement.wantsRows, into: &sink)
+            wantsRows: statement.wantsRows, into: &writer)
     }
 }

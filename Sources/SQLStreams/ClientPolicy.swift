@@ -1,4 +1,5 @@
 internal import SQLite
+internal import WireProtocol
 
 /// What SQL from clients may do on a connection, asked by SQLite while it compiles.
 ///
@@ -16,7 +17,7 @@ final class ClientPolicy: AuthorizerPolicy {
     private let isSynced: Bool
     var mode = Mode.client
     private(set) var facts = StatementFacts()
-    private(set) var refusal: StatementFailure?
+    private(set) var refusal: SQLFailure?
 
     /// - Parameter isSynced: replicas pull this database, so it may hold nothing they cannot.
     init(isSynced: Bool) { self.isSynced = isSynced }
@@ -85,10 +86,9 @@ final class ClientPolicy: AuthorizerPolicy {
     private func decideVirtualTable(module: String) -> AuthorizerDecision {
         facts.changesSchema = true
         guard isSynced else { return .allow }
-        refusal = StatementFailure(
-            code: StatementFailure.unsupportedByReplicas,
+        refusal = SQLFailure(
             message: "a virtual table (module \(module)) cannot be created: replicas cannot open"
-                + " a database that holds one")
+                + " a database that holds one", code: SQLFailure.unsupportedByReplicas)
         return .deny
     }
 
@@ -105,7 +105,7 @@ final class ClientPolicy: AuthorizerPolicy {
     }
 
     private func refuse(_ message: String) -> AuthorizerDecision {
-        refusal = StatementFailure(code: StatementFailure.blocked, message: message)
+        refusal = SQLFailure(message: message, code: SQLFailure.blocked)
         return .deny
     }
 }

@@ -1,3 +1,5 @@
+internal import WireProtocol
+
 /// Which pragmas clients may use. A pragma that is not listed is refused: most others change how
 /// the server stores and shares the database.
 enum PragmaRules {
@@ -5,7 +7,7 @@ enum PragmaRules {
         case allowed
         /// Allowed, and the connection must not be used for anybody else afterwards.
         case changesConnection
-        case refused(StatementFailure)
+        case refused(SQLFailure)
     }
 
     /// These only read; an argument names what they read.
@@ -40,17 +42,17 @@ enum PragmaRules {
         if name == "journal_mode", argument?.lowercased() == "wal" { return .allowed }
         if fixedByReplicas.contains(name), isSynced {
             return .refused(
-                StatementFailure(
-                    code: StatementFailure.unsupportedByReplicas,
+                SQLFailure(
                     message: "PRAGMA \(name) cannot be changed: replicas hold UTF-8 databases"
-                        + " with pages of 4096 bytes and without auto_vacuum"))
+                        + " with pages of 4096 bytes and without auto_vacuum",
+                    code: SQLFailure.unsupportedByReplicas))
         }
         let reason =
             readable.contains(name)
             ? "may be read but not set here"
             : "is not allowed here"
         return .refused(
-            StatementFailure(
-                code: StatementFailure.blocked, message: "PRAGMA \(name) \(reason)"))
+            SQLFailure(
+                message: "PRAGMA \(name) \(reason)", code: SQLFailure.blocked))
     }
 }

@@ -33,128 +33,141 @@ struct PushBatchRunner {
         steps = BatchRunner(runner: runner, stored: stored)
     }
 
-    /// How one run through the batch ended.
-    private enum Ending {
-        case finished([StepOutcome])
-        /// The step's failure took the transaction with it.
-        case endedBy(step: Int, StatementFailure)
+    /// What one run through the batch knows.
+    private struct Round {
+        /// The steps that are known to end the transaction, with their failures.
+        let excluded: [Int: SQLFailure]
+        var outcomes: [StepOutcome] = []
+        /// Refused by the transaction that is open.
+        var rejected: [RejectedChange] = []
     }
 
-    func run<Sink: ResultSink>(
-        into sink: inout Sink
-    ) throws(StepFailure) -> [StepOutcome] {
+    /// A step's failure took the transaction with it.
+    private struct LostTransaction: Error {
+        let stepIndex: Int
+        let failure: SQLFailure
+    }
+
+    func run(into writer: inout PipelineResponseWriter) throws(StepFailure) {
         try runner.prepareToWrite()
         let timeLimit = runner.timeLimit
         runner.timeLimit = runner.pushTimeLimit
         defer { runner.timeLimit = timeLimit }
         let restore = try turnTriggersOff()
         defer { restore() }
-
-        let mark = sink.mark
-        let wasAutocommit = runner.connection.isAutocommit
-        var excluded: [Int: StatementFailure] = [:]
         do {
-            while true {
-                switch try runOnce(without: excluded, into: &sink) {
-                case .finished(let outcomes): return outcomes
-                case .endedBy(let step, let failure):
-                    // Each round excludes one more step, so there are no more rounds than steps.
-                    // A transaction that was open before cannot be run again from its start.
-                    guard wasAutocommit, excluded[step] == nil else {
-                        throw StepFailure.broken(failure)
-                    }
-                    excluded[step] = failure
-                    sink.rollBack(to: mark)
-                }
-            }
+            try runUntilNothingIsLost(into: &writer)
         } catch {
-            rollBack()
-            sink.rollBack(to: mark)
-            guard let failure = error as? StepFailure else {
-                preconditionFailure("a step throws nothing else")
-            }
-            throw failure
+            runner.rollBack()
+            throw error
         }
     }
 
-    private func runOnce<Sink: ResultSink>(
-        without excluded: [Int: StatementFailure], into sink: inout Sink
-    ) throws(StepFailure) -> Ending {
-        var outcomes: [StepOutcome] = []
-        outcomes.reserveCapacity(batch.steps.count)
-        var rejected: [RejectedChange] = []
+    /// Each round but the last excludes one more step, so there are no more rounds than steps.
+    private func runUntilNothingIsLost(
+        into writer: inout PipelineResponseWriter
+    ) throws(StepFailure) {
+        let wasAutocommit = runner.connection.isAutocommit
+        var excluded: [Int: SQLFailure] = [:]
+        while true {
+            var round = Round(excluded: excluded)
+            guard let lost = try runOnce(&round, into: &writer) else { return }
+            // A transaction that was open before this batch cannot be run again from its start.
+            guard wasAutocommit, excluded.updateValue(lost.failure, forKey: lost.stepIndex) == nil
+            else { throw .broken(lost.failure) }
+            writer.abandonRequest()
+            writer.beginBatch()
+        }
+    }
+
+    private func runOnce(
+        _ round: inout Round, into writer: inout PipelineResponseWriter
+    ) throws(StepFailure) -> LostTransaction? {
+        round.outcomes.reserveCapacity(batch.steps.count)
         for (index, step) in batch.steps.enumerated() {
-            guard steps.isDue(step, outcomes: outcomes) else {
-                sink.noResult()
-                outcomes.append(.skipped)
+            guard steps.isDue(step, outcomes: round.outcomes) else {
+                writer.skipStep()
+                round.outcomes.append(.skipped)
                 continue
             }
             let wasAutocommit = runner.connection.isAutocommit
-            var control: StatementFacts.TransactionControl?
-            do {
-                if let failure = excluded[index] { throw StepFailure.rejected(failure) }
-                let compiled = try steps.compile(step.statement)
-                control = compiled.facts.transactionControl
-                if control == .commit {
-                    try commit(step, compiled, rejected, into: &sink)
-                    rejected = []
-                } else {
-                    try steps.run(step.statement, compiled, into: &sink)
-                }
-                outcomes.append(.succeeded)
-            } catch let error as StepFailure {
-                guard case .rejected(let failure) = error, control == nil,
-                    index != push.positionStepIndex
-                else { throw Self.final(error) }
-                if !wasAutocommit, runner.connection.isAutocommit {
-                    return .endedBy(step: index, failure)
-                }
-                try note(failure, of: step, at: index, in: &rejected)
-                sink.noResult()
-                outcomes.append(.failed(failure))
-            } catch {
-                preconditionFailure("a step throws nothing else")
+            guard let failure = try runStep(index, &round, into: &writer) else {
+                round.outcomes.append(.succeeded)
+                continue
             }
+            if !wasAutocommit, runner.connection.isAutocommit {
+                return LostTransaction(stepIndex: index, failure: failure)
+            }
+            try note(failure, of: step, at: index, in: &round)
+            writer.failStep(failure)
+            round.outcomes.append(.failed)
         }
-        return .finished(outcomes)
+        // Refused outside of a transaction: what else the batch did is committed by now.
+        if runner.connection.isAutocommit {
+            try record(round.rejected)?.resolved(committed: true)
+        }
+        return nil
     }
 
-    /// Failures of BEGIN, COMMIT and the note of the position end the push.
-    private static func final(_ error: StepFailure) -> StepFailure {
-        if case .rejected(let failure) = error { return .broken(failure) }
-        return error
+    /// Returns the failure of a step that the rest of the push goes on without.
+    private func runStep(
+        _ index: Int, _ round: inout Round, into writer: inout PipelineResponseWriter
+    ) throws(StepFailure) -> SQLFailure? {
+        let statement = batch.steps[index].statement
+        if let failure = round.excluded[index] { return failure }
+        var control: StatementFacts.TransactionControl?
+        do {
+            let compiled = try steps.compile(statement)
+            control = compiled.facts.transactionControl
+            switch control {
+            case .commit: try commit(statement, compiled, &round, into: &writer)
+            case .rollback:
+                try steps.run(statement, compiled, into: &writer)
+                round.rejected = []
+            case .begin, nil: try steps.run(statement, compiled, into: &writer)
+            }
+            return nil
+        } catch {
+            guard case .rejected(let failure) = error else { throw error }
+            // Without BEGIN, COMMIT or the note of its position a push has no meaning.
+            guard control == nil, index != push.positionStepIndex else { throw .broken(failure) }
+            return failure
+        }
     }
 
     private func note(
-        _ failure: StatementFailure, of step: Batch.Step, at index: Int,
-        in rejected: inout [RejectedChange]
+        _ failure: SQLFailure, of step: Batch.Step, at index: Int, in round: inout Round
     ) throws(StepFailure) {
-        // Two replicas that added the same column: they ignore this error, and nothing is lost.
+        // Two replicas added the same column: they ignore this error, and nothing is lost.
         if failure.message.hasPrefix("duplicate column name: ") { return }
         if isStrict { throw .broken(failure) }
-        rejected.append(
+        round.rejected.append(
             RejectedChange(
-                position: push.position, stepIndex: index, sql: step.statement.text.sql ?? "",
-                arguments: step.statement.arguments, failure: failure))
+                position: push.position, stepIndex: index,
+                sql: (try? steps.sql(of: step.statement)) ?? "",
+                arguments: step.statement.arguments,
+                namedArguments: step.statement.namedArguments, failure: failure))
     }
 
-    private func commit<Sink: ResultSink>(
-        _ step: Batch.Step, _ compiled: CompiledStatement, _ rejected: [RejectedChange],
-        into sink: inout Sink
+    private func commit(
+        _ statement: WireProtocol.Statement, _ compiled: CompiledStatement, _ round: inout Round,
+        into writer: inout PipelineResponseWriter
     ) throws(StepFailure) {
-        guard !rejected.isEmpty, let recorder else {
-            return try steps.run(step.statement, compiled, into: &sink)
-        }
-        do { try recorder.record(rejected) } catch { throw .storage(error) }
+        let recorder = try record(round.rejected)
         var isCommitted = false
-        defer { recorder.resolved(committed: isCommitted) }
-        try steps.run(step.statement, compiled, into: &sink)
+        defer { recorder?.resolved(committed: isCommitted) }
+        try steps.run(statement, compiled, into: &writer)
         isCommitted = true
+        round.rejected = []
     }
 
-    private func rollBack() {
-        guard !runner.connection.isAutocommit else { return }
-        try? runner.trusted { try $0.execute("ROLLBACK") }
+    /// Returns the recorder if there was anything to record, for the resolution.
+    private func record(
+        _ rejected: [RejectedChange]
+    ) throws(StepFailure) -> (any RejectedChangeRecorder)? {
+        guard !rejected.isEmpty, let recorder else { return nil }
+        do { try recorder.record(rejected) } catch { throw .storage(error) }
+        return recorder
     }
 
     /// Returns what puts the connection back.
@@ -169,7 +182,7 @@ struct PushBatchRunner {
                 try? connection.setForeignKeysEnabled(hadForeignKeys)
             }
         } catch {
-            throw .broken(StatementFailure(error))
+            throw .broken(SQLFailure(error))
         }
     }
 }

@@ -1,4 +1,5 @@
 package import Primitives
+package import WireProtocol
 
 /// One change of a push that the database refused, for example because of a UNIQUE constraint.
 ///
@@ -11,16 +12,18 @@ package struct RejectedChange: Sendable, Equatable {
     package let stepIndex: Int
     package let sql: String
     package let arguments: [SQLValue]
-    package let failure: StatementFailure
+    package let namedArguments: [WireProtocol.Statement.NamedArgument]
+    package let failure: SQLFailure
 
     package init(
         position: PushPosition, stepIndex: Int, sql: String, arguments: [SQLValue],
-        failure: StatementFailure
+        namedArguments: [WireProtocol.Statement.NamedArgument] = [], failure: SQLFailure
     ) {
         self.position = position
         self.stepIndex = stepIndex
         self.sql = sql
         self.arguments = arguments
+        self.namedArguments = namedArguments
         self.failure = failure
     }
 }

@@ -1,5 +1,5 @@
-package import SQLite
 internal import Primitives
+package import SQLite
 
 /// Checks that a database holds nothing that the replicas' engine cannot: one such object locks
 /// every client out. The same rules guard SQL from clients and imported files.
@@ -77,7 +77,8 @@ package enum ReplicaCompatibility {
         while try columns.step() {
             problems.append(
                 ReplicaProblem(
-                    .fatal, "\(columns.text(at: 0)).\(columns.text(at: 1)) is a STORED generated"
+                    .fatal,
+                    "\(columns.text(at: 0)).\(columns.text(at: 1)) is a STORED generated"
                         + " column, which replicas cannot open"))
         }
         return problems
@@ -129,7 +130,8 @@ package enum ReplicaCompatibility {
         while try columns.step() {
             problems.append(
                 ReplicaProblem(
-                    .warning, "\(columns.text(at: 0)).\(columns.text(at: 1)) is a VIRTUAL generated"
+                    .warning,
+                    "\(columns.text(at: 0)).\(columns.text(at: 1)) is a VIRTUAL generated"
                         + " column: replicas may not be able to write to its table"))
         }
         let tables = try connection.prepare(

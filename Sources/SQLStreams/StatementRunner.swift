@@ -1,4 +1,5 @@
 internal import SQLite
+internal import WireProtocol
 
 /// Runs the statements of one request on one connection: compiles them under the client policy,
 /// binds, enforces limits, and keeps out of the database what replicas cannot hold.
@@ -43,6 +44,7 @@ final class StatementRunner {
         connection.setAuthorizer(nil)
     }
 
+    var pushTimeLimit: Duration { limits.pushStatementTime }
     var compileCount: Int { cache.compileCount }
 
     // MARK: Compiling
@@ -77,11 +79,11 @@ final class StatementRunner {
 
     // MARK: Running
 
-    /// Binds and runs a statement to its end and hands its result to `sink`. The statement is
-    /// ready for its next use afterwards.
-    func run<Sink: ResultSink>(
+    /// Binds and runs a statement to its end and hands its result to `output`, which holds half a
+    /// result if this fails. The statement is ready for its next use afterwards.
+    func run<Output: StatementOutput>(
         _ compiled: CompiledStatement, arguments: ArgumentBinder.Arguments = .init(),
-        wantsRows: Bool = true, into sink: inout Sink
+        wantsRows: Bool = true, into output: inout Output
     ) throws(StepFailure) {
         let (statement, facts) = (compiled.statement, compiled.facts)
         defer {
@@ -94,22 +96,16 @@ final class StatementRunner {
         policy.mode = facts.isVacuum ? .vacuum : .client
         policy.begin()
         connection.setProgressDeadline(.now + timeLimit)
-        let mark = sink.mark
-        do {
-            sink.beginResult(of: statement)
-            if facts.changesSchema, isSynced, !statement.isExplain {
-                try runSchemaChange(statement)
-            } else {
-                try stepThrough(statement, wantsRows: wantsRows, into: &sink)
-            }
-            let isChange = facts.changesRows && !statement.isExplain
-            sink.endResult(
-                affectedRowCount: isChange ? connection.changes : 0,
-                lastInsertRowID: isChange && facts.isInsert ? connection.lastInsertRowID : nil)
-        } catch {
-            sink.rollBack(to: mark)
-            throw error
+        output.begin(statement)
+        if facts.changesSchema, isSynced, !statement.isExplain {
+            try runSchemaChange(statement)
+        } else {
+            try stepThrough(statement, wantsRows: wantsRows, into: &output)
         }
+        let isChange = facts.changesRows && !statement.isExplain
+        output.end(
+            affectedRowCount: isChange ? connection.changes : 0,
+            lastInsertRowID: isChange && facts.isInsert ? connection.lastInsertRowID : nil)
     }
 
     /// Refuses writes on a reader before anything happened, and announces the first one otherwise.
@@ -119,8 +115,10 @@ final class StatementRunner {
         if !isExplain, facts.touchesTemporaryObjects || facts.changesConnection {
             isConnectionDirty = true
         }
+        // What changes the connection is left to the writer, so that a reader is always clean.
         let mayWrite =
-            facts.isOptimize || facts.isVacuum || !(compiled.statement.isReadOnly || isExplain)
+            facts.isOptimize || facts.isVacuum || facts.changesConnection
+            || !(compiled.statement.isReadOnly || isExplain)
         guard mayWrite else { return }
         try prepareToWrite()
     }
@@ -135,16 +133,16 @@ final class StatementRunner {
         }
     }
 
-    private func stepThrough<Sink: ResultSink>(
-        _ statement: SQLite.Statement, wantsRows: Bool, into sink: inout Sink
+    private func stepThrough<Output: StatementOutput>(
+        _ statement: SQLite.Statement, wantsRows: Bool, into output: inout Output
     ) throws(StepFailure) {
         do {
             while try statement.step() {
                 guard wantsRows else { continue }
-                sink.row(of: statement)
-                guard sink.size > limits.responseSize else { continue }
+                output.row(of: statement)
+                guard output.byteCount > limits.responseSize else { continue }
                 abort(statement)
-                throw StepFailure.rejected(.responseTooLarge(limit: limits.responseSize))
+                throw StepFailure.broken(.responseTooLarge(limit: limits.responseSize))
             }
         } catch let error as SQLiteError {
             throw stepFailure(error)
@@ -170,7 +168,7 @@ final class StatementRunner {
         if error.primaryCode == .interrupt, connection.isDeadlinePassed {
             return .broken(.timeLimit(timeLimit))
         }
-        let failure = StatementFailure(error)
+        let failure = SQLFailure(error)
         return error.isFaultOfStatement ? .rejected(failure) : .broken(failure)
     }
 
@@ -211,8 +209,8 @@ final class StatementRunner {
         }
         if let new = problems.first(where: { !before.contains($0) }) {
             throw StepFailure.rejected(
-                StatementFailure(
-                    code: StatementFailure.unsupportedByReplicas, message: new.description))
+                SQLFailure(
+                    message: new.description, code: SQLFailure.unsupportedByReplicas))
         }
         while try statement.step() {}
     }
@@ -228,6 +226,11 @@ final class StatementRunner {
                     "ROLLBACK TO \(Self.savepoint); RELEASE \(Self.savepoint)")
             }
         }
+    }
+
+    func rollBack() {
+        guard !connection.isAutocommit else { return }
+        try? trusted { try $0.execute("ROLLBACK") }
     }
 
     /// Runs SQL of our own past the client policy.

@@ -4,7 +4,7 @@ internal import WireProtocol
 enum StepOutcome: Equatable {
     case skipped
     case succeeded
-    case failed(StatementFailure)
+    case failed
 }
 
 extension BatchCondition {
@@ -14,9 +14,7 @@ extension BatchCondition {
     func holds(outcomes: [StepOutcome], isAutocommit: () -> Bool) -> Bool {
         switch self {
         case .ok(let step): return outcomes[step] == .succeeded
-        case .error(let step):
-            if case .failed = outcomes[step] { return true }
-            return false
+        case .error(let step): return outcomes[step] == .failed
         case .not(let condition):
             return !condition.holds(outcomes: outcomes, isAutocommit: isAutocommit)
         case .and(let conditions):

@@ -7,15 +7,14 @@ struct StoredSQL {
 
     init(limit: Int) { self.limit = limit }
 
-    mutating func store(_ sql: String, id: Int32) throws(StatementFailure) {
+    mutating func store(_ sql: String, id: Int32) throws(SQLFailure) {
         guard texts[id] == nil else {
-            throw StatementFailure(
-                code: "SQL_ID_EXISTS", message: "SQL text \(id) already exists on the stream")
+            throw SQLFailure(
+                message: "SQL text \(id) already exists on the stream", code: "SQL_ID_EXISTS")
         }
         guard texts.count < limit else {
-            throw StatementFailure(
-                code: "SQL_STORE_TOO_MANY",
-                message: "the stream already stores \(limit) SQL texts")
+            throw SQLFailure(
+                message: "the stream already stores \(limit) SQL texts", code: "SQL_STORE_TOO_MANY")
         }
         texts[id] = sql
     }
@@ -23,21 +22,21 @@ struct StoredSQL {
     mutating func close(id: Int32) { texts[id] = nil }
 
     /// The text that a request means.
-    func text(of reference: SQLText) throws(StatementFailure) -> String {
+    func text(of reference: SQLText) throws(SQLFailure) -> String {
         switch (reference.sql, reference.sqlID) {
         case (let sql?, nil): return sql
         case (nil, let id?):
             guard let sql = texts[id] else {
-                throw StatementFailure(
-                    code: "SQL_ID_NOT_FOUND", message: "SQL text \(id) does not exist")
+                throw SQLFailure(
+                    message: "SQL text \(id) does not exist", code: "SQL_ID_NOT_FOUND")
             }
             return sql
         case (nil, nil):
-            throw StatementFailure(
-                code: "SQL_NO_STATEMENT", message: "neither sql nor sql_id is given")
+            throw SQLFailure(
+                message: "neither sql nor sql_id is given", code: "SQL_NO_STATEMENT")
         case (_?, _?):
-            throw StatementFailure(
-                code: "SQL_MANY_STATEMENTS", message: "both sql and sql_id are given")
+            throw SQLFailure(
+                message: "both sql and sql_id are given", code: "SQL_MANY_STATEMENTS")
         }
     }
 }

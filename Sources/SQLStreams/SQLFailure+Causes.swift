@@ -1,50 +1,40 @@
 internal import SQLite
+internal import WireProtocol
 
-/// Why a statement, or a request about statements, was refused or failed: what clients get as
-/// `{"message": …, "code": …}`. They read both, so texts and codes are stable.
-package struct StatementFailure: Error, Equatable, Sendable {
-    package let code: String
-    package let message: String
-
-    package init(code: String, message: String) {
-        self.code = code
-        self.message = message
-    }
-}
-
-extension StatementFailure {
+/// The failures that are this server's own. Clients read texts and codes, so they are stable.
+extension SQLFailure {
     /// An object or setting that the replicas' engine cannot hold; with it in the database every
     /// replica would be locked out.
     static let unsupportedByReplicas = "UNSUPPORTED_BY_REPLICAS"
     static let blocked = "BLOCKED"
 
     static let noStatement = Self(
-        code: "SQL_NO_STATEMENT", message: "SQL string does not contain any statement")
+        message: "SQL string does not contain any statement", code: "SQL_NO_STATEMENT")
     static let manyStatements = Self(
-        code: "SQL_MANY_STATEMENTS", message: "SQL string contains more than one statement")
+        message: "SQL string contains more than one statement", code: "SQL_MANY_STATEMENTS")
     static let holdsNUL = Self(
-        code: "SQL_PARSE_ERROR", message: "SQL string contains a NUL character")
-    static let streamClosed = Self(code: "STREAM_CLOSED", message: "the stream is closed")
+        message: "SQL string contains a NUL character", code: "SQL_PARSE_ERROR")
+    static let streamClosed = Self(message: "the stream is closed", code: "STREAM_CLOSED")
 
     static func arguments(_ message: String) -> Self {
-        Self(code: "ARGS_INVALID", message: message)
+        Self(message: message, code: "ARGS_INVALID")
     }
 
     static func responseTooLarge(limit: Int) -> Self {
         Self(
-            code: "RESPONSE_TOO_LARGE",
-            message: "the response is larger than its limit of \(limit) bytes")
+            message: "the response is larger than its limit of \(limit) bytes",
+            code: "RESPONSE_TOO_LARGE")
     }
 
     static func timeLimit(_ limit: Duration) -> Self {
         Self(
-            code: "SQLITE_INTERRUPT",
-            message: "interrupted: the statement ran longer than its limit of \(limit)")
+            message: "interrupted: the statement ran longer than its limit of \(limit)",
+            code: "SQLITE_INTERRUPT")
     }
 
     init(_ error: SQLiteError) {
         self.init(
-            code: error.isSyntaxError ? "SQL_PARSE_ERROR" : error.codeName, message: error.message)
+            message: error.message, code: error.isSyntaxError ? "SQL_PARSE_ERROR" : error.codeName)
     }
 }
 
