@@ -46,8 +46,9 @@ struct HTTPHeadScanner {
             if totalLength == 0 {
                 // Something else than HTTP (a TLS greeting, say) is told so at its first byte.
                 let first = bytes[index]
-                guard HTTPByteClass.isToken(first) || first == HTTPByteClass.carriageReturn
-                    || first == HTTPByteClass.lineFeed
+                guard
+                    HTTPByteClass.isToken(first) || first == HTTPByteClass.carriageReturn
+                        || first == HTTPByteClass.lineFeed
                 else { throw .malformedRequestLine }
             }
             let runStart = index

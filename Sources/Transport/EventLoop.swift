@@ -162,7 +162,8 @@ package final class EventLoop: @unchecked Sendable {
 
     private func run() {
         thread.store(pthread_self(), ordering: .relaxed)
-        withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.eventsPerWait) { events in
+        withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.eventsPerWait) {
+            events in
             while !isStopping {
                 let count = SystemCall.wait(
                     in: epoll, events: events, milliseconds: timeoutMilliseconds())

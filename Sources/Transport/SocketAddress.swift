@@ -40,7 +40,8 @@ package struct SocketAddress: Sendable, CustomStringConvertible {
             memcpy(&storage, address, Int(entry.ai_addrlen))
             addresses.append(SocketAddress(storage: storage, length: entry.ai_addrlen))
         }
-        return addresses.filter { $0.family == AF_INET } + addresses.filter { $0.family == AF_INET6 }
+        return addresses.filter { $0.family == AF_INET }
+            + addresses.filter { $0.family == AF_INET6 }
     }
 
     var family: Int32 { Int32(storage.ss_family) }

@@ -116,7 +116,10 @@ final class HTTPConnectionStateTests: XCTestCase {
     }
 
     func testARefusedBodyIsReadPast() {
-        for body in ["Content-Length: 4\r\n\r\nabcd", "Transfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n"] {
+        for body in [
+            "Content-Length: 4\r\n\r\nabcd",
+            "Transfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n",
+        ] {
             var driver = Driver()
             _ = driver.receive("POST / HTTP/1.1\r\nHost: a\r\n" + body.dropLast(2))
             driver.state.discardBody(isHere: true)

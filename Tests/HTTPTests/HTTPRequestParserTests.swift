@@ -31,7 +31,8 @@ final class HTTPRequestParserTests: XCTestCase {
         Refused("HTTP/0.9", "GET /\r\n\r\n", .malformedRequestLine),
         Refused("no target", "GET HTTP/1.1\r\nHost: a\r\n\r\n", .malformedRequestLine),
         Refused("two spaces", "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", .malformedRequestLine),
-        Refused("space in the target", "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", .malformedRequestLine),
+        Refused(
+            "space in the target", "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", .malformedRequestLine),
         Refused("space at the end", "GET / HTTP/1.1 \r\nHost: a\r\n\r\n", .malformedRequestLine),
         Refused("tab for a space", "GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n", .malformedRequestLine),
         Refused("space first", " GET / HTTP/1.1\r\nHost: a\r\n\r\n", .malformedRequestLine),
@@ -83,13 +84,17 @@ final class HTTPRequestParserTests: XCTestCase {
         Refused("path in Host", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", .invalidHost),
         Refused("user in Host", "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", .invalidHost),
         // Length.
-        Refused("length and coding", get("Content-Length: 1", "Transfer-Encoding: chunked"),
+        Refused(
+            "length and coding", get("Content-Length: 1", "Transfer-Encoding: chunked"),
             .lengthAndTransferEncoding),
-        Refused("coding and length", get("Transfer-Encoding: chunked", "Content-Length: 0"),
+        Refused(
+            "coding and length", get("Transfer-Encoding: chunked", "Content-Length: 0"),
             .lengthAndTransferEncoding),
-        Refused("two lengths", get("Content-Length: 1", "Content-Length: 2"),
+        Refused(
+            "two lengths", get("Content-Length: 1", "Content-Length: 2"),
             .repeatedContentLength),
-        Refused("two equal lengths", get("Content-Length: 1", "Content-Length: 1"),
+        Refused(
+            "two equal lengths", get("Content-Length: 1", "Content-Length: 1"),
             .repeatedContentLength),
         Refused("list of lengths", get("Content-Length: 1, 1"), .invalidContentLength),
         Refused("plus", get("Content-Length: +1"), .invalidContentLength),
@@ -99,25 +104,30 @@ final class HTTPRequestParserTests: XCTestCase {
         Refused("hexadecimal", get("Content-Length: 0x1"), .invalidContentLength),
         Refused("fraction", get("Content-Length: 1.0"), .invalidContentLength),
         Refused("65 bits", get("Content-Length: 18446744073709551616"), .invalidContentLength),
-        Refused("many digits", get("Content-Length: 99999999999999999999999"),
+        Refused(
+            "many digits", get("Content-Length: 99999999999999999999999"),
             .invalidContentLength),
         // Transfer-Encoding.
         Refused("gzip", get("Transfer-Encoding: gzip"), .unknownTransferEncoding),
         Refused("gzip, chunked", get("Transfer-Encoding: gzip, chunked"), .unknownTransferEncoding),
         Refused("xchunked", get("Transfer-Encoding: xchunked"), .unknownTransferEncoding),
         Refused("identity", get("Transfer-Encoding: identity"), .unknownTransferEncoding),
-        Refused("chunked twice", get("Transfer-Encoding: chunked, chunked"),
+        Refused(
+            "chunked twice", get("Transfer-Encoding: chunked, chunked"),
             .invalidTransferEncoding),
-        Refused("two fields", get("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"),
+        Refused(
+            "two fields", get("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"),
             .invalidTransferEncoding),
-        Refused("hidden coding", get("Transfer-Encoding: identity", "Transfer-Encoding: chunked"),
+        Refused(
+            "hidden coding", get("Transfer-Encoding: identity", "Transfer-Encoding: chunked"),
             .invalidTransferEncoding),
         Refused("empty coding", get("Transfer-Encoding:"), .invalidTransferEncoding),
         Refused("comma", get("Transfer-Encoding: chunked,"), .invalidTransferEncoding),
         Refused("parameter", get("Transfer-Encoding: chunked;a=b"), .invalidTransferEncoding),
         Refused("quoted", get("Transfer-Encoding: \"chunked\""), .invalidTransferEncoding),
         Refused("vertical tab", get("Transfer-Encoding: \u{b}chunked"), .controlCharacter),
-        Refused("on HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
+        Refused(
+            "on HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
             .invalidTransferEncoding),
         // Chunks.
         Refused("empty size", chunked("\r\n"), .invalidChunkSize),
@@ -185,7 +195,8 @@ final class HTTPRequestParserTests: XCTestCase {
             ),
             ("HTTP/1.0", "GET / HTTP/1.0\r\n\r\n", ["GET / ?- false none ", "end"]),
             (
-                "doubled slash", "POST //pull-updates HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+                "doubled slash",
+                "POST //pull-updates HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
                 ["POST //pull-updates ?- true sized(0) host=a|content-length=0", "end"]
             ),
             (

@@ -53,6 +53,8 @@ struct ParseTrace: Equatable {
 
     private func describe(_ head: HTTPRequestHead, _ framing: HTTPBodyFraming) -> String {
         let fields = head.headers.fields.map { "\($0.name)=\($0.value)" }.joined(separator: "|")
-        return "\(head.method) \(head.path) ?\(head.query ?? "-") \(head.isHTTP11) \(framing) \(fields)"
+        return
+            "\(head.method) \(head.path) ?\(head.query ?? "-") \(head.isHTTP11) \(framing) "
+            + fields
     }
 }

@@ -1,4 +1,6 @@
+import Glibc
 import HTTP
+import Logging
 import Server
 import Synchronization
 import XCTest
@@ -158,6 +160,43 @@ final class LifetimeTests: XCTestCase {
         XCTAssertEqual(try first.readReply().fields["connection"], "close")
         first.close()
         XCTAssertEqual(try third.readReply().status, 200)
+    }
+
+    /// The limit is the whole process's, so it is low for a moment only, and every descriptor the
+    /// test needs is opened before.
+    func testRunningOutOfDescriptorsIsSurvived() throws {
+        let paused = Event()
+        let pauseCount = Atomic<Int>(0)
+        let logger = Logger(minimumLevel: .warning) { line in
+            guard line.contains("event=accept_paused") else { return }
+            pauseCount.add(1, ordering: .relaxed)
+            paused.happened()
+        }
+        let server = try TestServer(logger: logger)
+        defer { server.stop() }
+        let before = try server.client()
+        XCTAssertEqual(try before.get("/").status, 200)
+        let unconnected = TestClient()
+        var old = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &old)
+        var low = old
+        low.rlim_cur = 128
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &low)
+        var fillers: [Int32] = []
+        while case let filler = dup(2), filler >= 0 { fillers.append(filler) }
+        let free = {
+            for filler in fillers { close(filler) }
+            fillers = []
+            setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &old)
+        }
+        defer { free() }
+        XCTAssertEqual(errno, EMFILE)
+        try unconnected.connect(port: server.port)
+        paused.wait("pause")
+        XCTAssertEqual(try before.get("/").status, 200, "what is open goes on")
+        free()
+        XCTAssertEqual(try unconnected.get("/").status, 200)
+        XCTAssertEqual(pauseCount.load(ordering: .relaxed), 1, "one shortage is logged once")
     }
 
     // MARK: Stopping

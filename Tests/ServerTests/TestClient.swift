@@ -22,26 +22,35 @@ final class TestClient {
     private var descriptor: Int32
     private var received: [UInt8] = []
 
-    /// - Parameter receiveBuffer: the kernel's buffer for this client, in bytes; its default if
-    ///   nil.
-    init(port: UInt16, receiveBuffer: Int32? = nil) throws {
+    /// Opens the socket without connecting it.
+    init() {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         precondition(descriptor >= 0)
-        if var size = receiveBuffer {
-            setsockopt(
-                descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
-        }
         var timeout = timeval(tv_sec: 20, tv_usec: 0)
         let length = socklen_t(MemoryLayout<timeval>.size)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, length)
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, length)
+    }
+
+    /// - Parameter receiveBuffer: the kernel's buffer for this client, in bytes; its default if
+    ///   nil.
+    convenience init(port: UInt16, receiveBuffer: Int32? = nil) throws {
+        self.init()
+        if var size = receiveBuffer {
+            setsockopt(
+                descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+        }
+        try connect(port: port)
+    }
+
+    func connect(port: UInt16) throws {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = port.bigEndian
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         let code = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
         if code != 0 { throw Failure.reset }
@@ -85,9 +94,11 @@ final class TestClient {
     /// Sends what the kernels on both sides take without anybody reading; returns how much.
     func sendWithoutWaiting(_ bytes: [UInt8]) -> Int {
         bytes.withUnsafeBytes {
-            max(0, Glibc.send(
-                descriptor, $0.baseAddress, bytes.count,
-                Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)))
+            max(
+                0,
+                Glibc.send(
+                    descriptor, $0.baseAddress, bytes.count,
+                    Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)))
         }
     }
 
