@@ -46,3 +46,21 @@ enum {
     CSQLITE_IOERR_SHMMAP = SQLITE_IOERR_SHMMAP,
     CSQLITE_IOERR_NOMEM = SQLITE_IOERR_NOMEM,
 };
+
+/* A cursor of the generate_series table in Sources/SQLite/GenerateSeries.swift: SQLite's part
+ * first, then ours. */
+typedef struct csqlite_series_cursor {
+    sqlite3_vtab_cursor base;
+    sqlite3_int64 start;
+    sqlite3_int64 stop;
+    sqlite3_int64 step;
+    unsigned char is_reversed;
+    sqlite3_int64 current;
+    sqlite3_uint64 remaining_count; /* values after `current` */
+    unsigned char is_at_end;
+} csqlite_series_cursor;
+
+/* Lets views and triggers use a virtual table although the schema is not trusted. */
+static inline int csqlite_vtab_set_innocuous(sqlite3 *db) {
+    return sqlite3_vtab_config(db, SQLITE_VTAB_INNOCUOUS);
+}

@@ -52,20 +52,20 @@ struct  Sync__PullUpdatesRequest
 {
   ProtobufCMessage base;
   Sync__PageEncoding encoding;
-  char *server_revision;
-  char *client_revision;
+  ProtobufCBinaryData server_revision;
+  ProtobufCBinaryData client_revision;
   uint32_t long_poll_timeout_ms;
   /*
    * A portable roaring bitmap of page ids.
    */
   ProtobufCBinaryData server_pages_selector;
   ProtobufCBinaryData client_pages;
-  char *server_query_selector;
+  ProtobufCBinaryData server_query_selector;
   Sync__StreamKind stream_kind;
 };
 #define SYNC__PULL_UPDATES_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&sync__pull_updates_request__descriptor) \
-    , SYNC__PAGE_ENCODING__RAW, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, {0,NULL}, {0,NULL}, (char *)protobuf_c_empty_string, SYNC__STREAM_KIND__PAGES }
+    , SYNC__PAGE_ENCODING__RAW, {0,NULL}, {0,NULL}, 0, {0,NULL}, {0,NULL}, {0,NULL}, SYNC__STREAM_KIND__PAGES }
 
 
 struct  Sync__RawEncoding
@@ -95,7 +95,7 @@ struct  Sync__ZstdEncoding
 struct  Sync__PullUpdatesResponse
 {
   ProtobufCMessage base;
-  char *server_revision;
+  ProtobufCBinaryData server_revision;
   /*
    * Size of the database at `server_revision`, in pages.
    */
@@ -108,7 +108,7 @@ struct  Sync__PullUpdatesResponse
 };
 #define SYNC__PULL_UPDATES_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&sync__pull_updates_response__descriptor) \
-    , (char *)protobuf_c_empty_string, 0, NULL, NULL, SYNC__STREAM_KIND__PAGES, SYNC__APPLY_MODE__INCREMENTAL, SYNC__SYNC_PROTOCOL__UNSPECIFIED }
+    , {0,NULL}, 0, NULL, NULL, SYNC__STREAM_KIND__PAGES, SYNC__APPLY_MODE__INCREMENTAL, SYNC__SYNC_PROTOCOL__UNSPECIFIED }
 
 
 struct  Sync__PageData

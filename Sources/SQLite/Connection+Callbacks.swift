@@ -1,0 +1,80 @@
+internal import CSQLite
+
+/// The functions that SQLite calls back while it works. Each gets the connection itself as its
+/// context, unretained: SQLite forgets it when the handle is closed, before the connection goes.
+extension Connection {
+    /// How many virtual machine instructions pass between two looks at the clock: some ten
+    /// microseconds.
+    private static let progressInterval: Int32 = 1000
+
+    private var context: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
+
+    private static func connection(at context: UnsafeMutableRawPointer?) -> Connection {
+        guard let context else { preconditionFailure("SQLite lost a callback's context") }
+        return Unmanaged<Connection>.fromOpaque(context).takeUnretainedValue()
+    }
+
+    /// Makes statements that still run at `deadline` fail with `SQLITE_INTERRUPT`, and then says so
+    /// in `isDeadlinePassed`. Nil takes the limit away.
+    package func setProgressDeadline(_ deadline: ContinuousClock.Instant?) {
+        guard let handle else { return }
+        let wasSet = self.deadline != nil
+        self.deadline = deadline
+        isDeadlinePassed = false
+        guard wasSet != (deadline != nil) else { return }
+        if deadline == nil {
+            sqlite3_progress_handler(handle, 0, nil, nil)
+        } else {
+            sqlite3_progress_handler(
+                handle, Self.progressInterval,
+                { context in
+                    let connection = Connection.connection(at: context)
+                    guard let deadline = connection.deadline, ContinuousClock.now >= deadline
+                    else { return 0 }
+                    connection.isDeadlinePassed = true
+                    return 1
+                }, context)
+        }
+    }
+
+    /// Calls `handler` after each commit that wrote to the WAL, with the number of frames the WAL
+    /// then holds, on the thread that committed. Replaces SQLite's automatic checkpoint, which is
+    /// a handler of the same kind.
+    package func onCommit(_ handler: ((_ walFrameCount: Int) -> Void)?) {
+        guard let handle else { return }
+        commitHandler = handler
+        guard handler != nil else {
+            sqlite3_wal_hook(handle, nil, nil)
+            return
+        }
+        sqlite3_wal_hook(
+            handle,
+            { context, _, _, frameCount in
+                Connection.connection(at: context).commitHandler?(Int(frameCount))
+                // Any other code would report a commit that took place as failed.
+                return SQLITE_OK
+            }, context)
+    }
+
+    /// Asks `policy` about each statement that is compiled from now on. Nil allows everything.
+    package func setAuthorizer(_ policy: (any AuthorizerPolicy)?) {
+        guard let handle else { return }
+        authorizerPolicy = policy
+        guard policy != nil else {
+            sqlite3_set_authorizer(handle, nil, nil)
+            return
+        }
+        sqlite3_set_authorizer(
+            handle,
+            { context, action, first, second, database, source in
+                let request = AuthorizerRequest(
+                    action: action, first: first, second: second, database: database,
+                    source: source)
+                switch Connection.connection(at: context).authorizerPolicy?.decide(request) {
+                case .allow, nil: return SQLITE_OK
+                case .deny: return SQLITE_DENY
+                case .ignore: return SQLITE_IGNORE
+                }
+            }, context)
+    }
+}

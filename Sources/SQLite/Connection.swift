@@ -1,0 +1,181 @@
+internal import CSQLite
+internal import Synchronization
+
+/// One SQLite connection, closed when it is released.
+///
+/// It is opened without SQLite's own mutex, so one thread uses it at a time: `@unchecked Sendable`
+/// holds because a connection belongs to one lane of jobs, and passes from thread to thread only
+/// between two jobs. `interrupt` alone may be called from anywhere.
+package final class Connection: @unchecked Sendable {
+    package enum OpenMode: Sendable {
+        case readOnly
+        case readWrite
+        /// Creates the file if it is missing.
+        case create
+    }
+
+    /// Nil once closed.
+    private(set) var handle: OpaquePointer?
+    /// The same handle for `interrupt`; the lock keeps it from being closed meanwhile.
+    private let interruptible: Mutex<Handle?>
+    /// Statements that still must be finalized before the handle may be closed.
+    private var liveStatements: Set<OpaquePointer> = []
+
+    /// State of the callbacks in `Connection+Callbacks.swift`, which SQLite points to.
+    var deadline: ContinuousClock.Instant?
+    package internal(set) var isDeadlinePassed = false
+    var commitHandler: ((Int) -> Void)?
+    var authorizerPolicy: (any AuthorizerPolicy)?
+
+    private struct Handle: @unchecked Sendable {
+        let pointer: OpaquePointer
+    }
+
+    /// - Parameters:
+    ///   - path: always a file name; `file:` URIs are not understood.
+    ///   - vfsName: a registered VFS, or nil for the default one.
+    package init(path: String, mode: OpenMode, vfsName: String? = nil) throws(SQLiteError) {
+        var flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE
+        switch mode {
+        case .readOnly: flags |= SQLITE_OPEN_READONLY
+        case .readWrite: flags |= SQLITE_OPEN_READWRITE
+        case .create: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+        }
+        // Debian's library reads URIs even without SQLITE_OPEN_URI.
+        let fileName = path.hasPrefix("file:") ? "./" + path : path
+        var opened: OpaquePointer?
+        let code = sqlite3_open_v2(fileName, &opened, flags, vfsName)
+        guard code == SQLITE_OK, let opened else {
+            let error = SQLiteError(code: code, handle: opened)
+            // SQLite returns a handle even when opening fails; it still must be closed.
+            sqlite3_close_v2(opened)
+            throw error
+        }
+        handle = opened
+        interruptible = Mutex(Handle(pointer: opened))
+        // A schema from a client must not reach functions and tables with side effects.
+        _ = csqlite_config_bool(opened, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nil)
+    }
+
+    deinit { close() }
+
+    /// Finalizes every statement and closes the file. May be called more than once; statements
+    /// that are used afterwards throw `SQLITE_MISUSE`.
+    package func close() {
+        guard let handle else { return }
+        interruptible.withLock { $0 = nil }
+        for statement in liveStatements { sqlite3_finalize(statement) }
+        liveStatements = []
+        self.handle = nil
+        let code = sqlite3_close(handle)
+        precondition(code == SQLITE_OK, "a statement or a backup outlived its connection")
+        commitHandler = nil
+        authorizerPolicy = nil
+    }
+
+    package var isOpen: Bool { handle != nil }
+
+    /// Makes what runs on this connection fail with `SQLITE_INTERRUPT`. Safe from any thread, and
+    /// without effect on a closed connection.
+    package func interrupt() {
+        interruptible.withLock { if let handle = $0 { sqlite3_interrupt(handle.pointer) } }
+    }
+
+    /// The handle, for one call into SQLite.
+    func open() throws(SQLiteError) -> OpaquePointer {
+        guard let handle else {
+            throw SQLiteError(extendedCode: SQLITE_MISUSE, message: "the connection is closed")
+        }
+        return handle
+    }
+
+    func check(_ code: Int32) throws(SQLiteError) {
+        guard code == SQLITE_OK else { throw SQLiteError(code: code, handle: handle) }
+    }
+
+    // MARK: Statements
+
+    /// Compiles the first statement of `sql`; throws if there is none.
+    package func prepare(_ sql: String) throws(SQLiteError) -> Statement {
+        guard let statement = try prepare(SQLScript(sql), from: 0).statement else {
+            throw SQLiteError(extendedCode: SQLITE_ERROR, message: "no SQL statement")
+        }
+        return statement
+    }
+
+    /// Compiles the next statement of a script.
+    ///
+    /// - Parameters:
+    ///   - offset: where to start, in bytes from the start of the script.
+    ///   - isPersistent: hints that the statement is kept and run many times.
+    /// - Returns: nil for the statement if only white space, comments and semicolons are left; and
+    ///   the offset behind what was read.
+    package func prepare(
+        _ script: SQLScript, from offset: Int, isPersistent: Bool = false
+    ) throws(SQLiteError) -> (statement: Statement?, end: Int) {
+        precondition((0...script.count).contains(offset))
+        let handle = try open()
+        let flags = isPersistent ? UInt32(SQLITE_PREPARE_PERSISTENT) : 0
+        var compiled: OpaquePointer?
+        var end = offset
+        let code = script.bytes.withUnsafeBufferPointer { bytes -> Int32 in
+            bytes.withMemoryRebound(to: CChar.self) { characters -> Int32 in
+                guard let start = characters.baseAddress else { return SQLITE_MISUSE }
+                let length = Int32(clamping: characters.count - offset)
+                var tail: UnsafePointer<CChar>?
+                let code = sqlite3_prepare_v3(
+                    handle, start + offset, length, flags, &compiled, &tail)
+                if let tail { end = tail - start }
+                return code
+            }
+        }
+        try check(code)
+        guard let compiled else { return (nil, end) }
+        liveStatements.insert(compiled)
+        return (Statement(handle: compiled, connection: self), end)
+    }
+
+    /// Called once by each statement when it is released.
+    func finalize(_ statement: OpaquePointer) {
+        if liveStatements.remove(statement) != nil { sqlite3_finalize(statement) }
+    }
+
+    /// Runs every statement of `sql` to its end and drops their rows. For SQL of our own.
+    package func execute(_ sql: String) throws(SQLiteError) {
+        let script = SQLScript(sql)
+        var offset = 0
+        while true {
+            let (statement, end) = try prepare(script, from: offset)
+            guard let statement else { return }
+            while try statement.step() {}
+            offset = end
+        }
+    }
+
+    /// The first column of the first row as an integer; nil without a row or for NULL.
+    package func queryInteger(_ sql: String) throws(SQLiteError) -> Int64? {
+        let statement = try prepare(sql)
+        guard try statement.step(), statement.columnType(at: 0) != .null else { return nil }
+        return statement.integer(at: 0)
+    }
+
+    /// The first column of the first row as text; nil without a row or for NULL.
+    package func queryText(_ sql: String) throws(SQLiteError) -> String? {
+        let statement = try prepare(sql)
+        guard try statement.step(), statement.columnType(at: 0) != .null else { return nil }
+        return statement.text(at: 0)
+    }
+
+    // MARK: State
+
+    /// True outside of a transaction.
+    package var isAutocommit: Bool { handle.map { sqlite3_get_autocommit($0) != 0 } ?? true }
+
+    /// Rows changed by the newest INSERT, UPDATE or DELETE itself; triggers do not count.
+    package var changes: Int64 { handle.map { sqlite3_changes64($0) } ?? 0 }
+
+    /// Rows changed since the connection was opened, triggers and foreign-key actions included.
+    package var totalChanges: Int64 { handle.map { sqlite3_total_changes64($0) } ?? 0 }
+
+    package var lastInsertRowID: Int64 { handle.map { sqlite3_last_insert_rowid($0) } ?? 0 }
+}

@@ -1,0 +1,98 @@
+internal import CProtobufC
+internal import CSyncProtos
+
+/// What a client asks on `POST /pull-updates`. Every field has a default, and all of them together
+/// (a body of 0 bytes) ask for the whole database at its newest revision.
+package struct PullRequest: Sendable, Equatable {
+    /// How the pages of the answer may be encoded.
+    package enum Encoding: Sendable, Equatable {
+        case raw, zstd
+        /// Made up after this was written.
+        case other(UInt32)
+    }
+
+    package enum StreamKind: Sendable, Equatable {
+        case pages, mvccLogicalLog
+        case other(UInt32)
+    }
+
+    package var encoding: Encoding = .raw
+    /// The revision that the answer must be at: pinned reads. Empty for the newest.
+    package var serverRevision = ""
+    /// The revision that the client has. Empty for none.
+    package var clientRevision = ""
+    /// How long the answer may wait for a change; 0 for not at all.
+    package var longPollTimeoutMilliseconds: UInt32 = 0
+    /// A portable roaring bitmap of page ids, not decoded yet. Empty for no selection, which is
+    /// not the same as a bitmap without ids.
+    package var selector: [UInt8] = []
+    /// A statement whose pages are asked for. Empty for none; may hold NUL characters.
+    package var querySelector = ""
+    package var streamKind: StreamKind = .pages
+
+    /// All defaults.
+    package init() {}
+}
+
+extension PullRequest {
+    /// The largest message that is decoded, in bytes. The largest real ones are selectors: at most
+    /// 8 KiB for each 256 MiB of database. protobuf-c takes 48 bytes of memory for each field of
+    /// two bytes, so this also bounds what a hostile message costs, to 100 MiB for a moment.
+    package static let maximumSize = 4 << 20
+
+    /// Decodes the body of a request.
+    ///
+    /// As protobuf asks, the last of several values of one field counts, fields and enum values
+    /// that this server does not know are no error, and bits beyond a number's width are dropped.
+    package init(decoding bytes: [UInt8]) throws(PullRequestError) {
+        self.init()
+        guard bytes.count <= Self.maximumSize else {
+            throw .tooLarge(size: bytes.count, limit: Self.maximumSize)
+        }
+        if bytes.isEmpty { return }
+        guard let message = sync__pull_updates_request__unpack(nil, bytes.count, bytes) else {
+            throw .malformed
+        }
+        defer { sync__pull_updates_request__free_unpacked(message, nil) }
+        try copyFields(of: message.pointee)
+    }
+
+    /// The only place where values leave the C message, which is freed after it.
+    private mutating func copyFields(
+        of message: Sync__PullUpdatesRequest
+    ) throws(PullRequestError) {
+        serverRevision = try Self.text(message.server_revision, of: "server_revision")
+        clientRevision = try Self.text(message.client_revision, of: "client_revision")
+        querySelector = try Self.text(message.server_query_selector, of: "server_query_selector")
+        longPollTimeoutMilliseconds = message.long_poll_timeout_ms
+        selector = [UInt8](UnsafeBufferPointer(message.server_pages_selector))
+        encoding =
+            switch message.encoding {
+            case SYNC__PAGE_ENCODING__RAW: .raw
+            case SYNC__PAGE_ENCODING__ZSTD: .zstd
+            default: .other(UInt32(truncatingIfNeeded: message.encoding.rawValue))
+            }
+        streamKind =
+            switch message.stream_kind {
+            case SYNC__STREAM_KIND__PAGES: .pages
+            case SYNC__STREAM_KIND__MVCC_LOGICAL_LOG: .mvccLogicalLog
+            default: .other(UInt32(truncatingIfNeeded: message.stream_kind.rawValue))
+            }
+    }
+
+    private static func text(
+        _ data: ProtobufCBinaryData, of field: StaticString
+    ) throws(PullRequestError) -> String {
+        guard let text = String(validating: UnsafeBufferPointer(data), as: UTF8.self) else {
+            throw .invalidUTF8(field: field.description)
+        }
+        return text
+    }
+}
+
+extension UnsafeBufferPointer<UInt8> {
+    /// A view of bytes that a C message owns.
+    init(_ data: ProtobufCBinaryData) {
+        self.init(start: data.data, count: data.len)
+    }
+}
