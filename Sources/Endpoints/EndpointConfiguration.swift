@@ -5,13 +5,12 @@ package struct EndpointConfiguration: Sendable {
     /// Bytes of a request body, after decompression.
     package var maximumBodySize = 256 << 20
     package var longPollLimit = Duration.seconds(60)
-    package var statementTimeout = Duration.seconds(60)
+    /// For one statement; nil for no limit.
+    package var statementTimeout: Duration? = .seconds(60)
     /// Bytes of one answer to SQL.
     package var maximumResponseSize = 64 << 20
     /// Reported by `GET /version`.
     package var version = "0.1.0"
-    /// Pairs of a library's name and its version, likewise.
-    package var libraries: [(name: String, version: String)] = []
 
     package init() {}
 }

@@ -13,7 +13,7 @@ struct CommandContext: Sendable {
     static func process() -> CommandContext {
         CommandContext(
             console: .standard(), environment: processEnvironment(), serve: runServer,
-            openDataDirectory: openLocalAdministration)
+            openDataDirectory: { LocalAdministration(directory: $0) })
     }
 
     /// `environ` as it is at the start; the first of two entries with one name counts, as it does

@@ -1,0 +1,63 @@
+/// When a step of a batch is carried out.
+package indirect enum BatchCondition: Sendable, Equatable {
+    /// The step of that index succeeded; false where it was skipped.
+    case ok(step: Int)
+    /// The step of that index failed; false where it was skipped.
+    case error(step: Int)
+    case not(BatchCondition)
+    /// True for none.
+    case and([BatchCondition])
+    /// False for none.
+    case or([BatchCondition])
+    /// No transaction is open.
+    case isAutocommit
+
+    /// What every step of a push but the first carries; made once for all of them.
+    private static let insideTransaction = BatchCondition.not(.isAutocommit)
+
+    /// `stepLimit` is the index of the step that has the condition: it can only look back. The
+    /// document's depth bounds the recursion.
+    init(_ element: JSONElement, stepLimit: Int) throws(PipelineDecodingError) {
+        try element.requireObject()
+        guard let type = element["type"] else { throw .invalid("the field \"type\" is missing") }
+        if type.equals("not") {
+            let inner = try element.required("cond") { (inner) throws(PipelineDecodingError) in
+                try BatchCondition(inner, stepLimit: stepLimit)
+            }
+            if case .isAutocommit = inner { self = Self.insideTransaction } else { self = .not(inner) }
+        } else if type.equals("is_autocommit") {
+            self = .isAutocommit
+        } else if type.equals("ok") {
+            self = .ok(step: try Self.step(of: element, limit: stepLimit))
+        } else if type.equals("error") {
+            self = .error(step: try Self.step(of: element, limit: stepLimit))
+        } else if type.equals("and") {
+            self = .and(try Self.conditions(of: element, stepLimit: stepLimit))
+        } else if type.equals("or") {
+            self = .or(try Self.conditions(of: element, stepLimit: stepLimit))
+        } else {
+            throw .invalid("expected a \"type\" of ok, error, not, and, or or is_autocommit")
+        }
+    }
+
+    private static func step(
+        of element: JSONElement, limit: Int
+    ) throws(PipelineDecodingError) -> Int {
+        try element.required("step") { (step) throws(PipelineDecodingError) in
+            guard let index = step.int64, (0..<Int64(limit)).contains(index) else {
+                throw .invalid("expected the index of an earlier step")
+            }
+            return Int(index)
+        }
+    }
+
+    private static func conditions(
+        of element: JSONElement, stepLimit: Int
+    ) throws(PipelineDecodingError) -> [BatchCondition] {
+        try element.required("conds") { (list) throws(PipelineDecodingError) in
+            try list.decodeArray { (_, condition) throws(PipelineDecodingError) in
+                try BatchCondition(condition, stepLimit: stepLimit)
+            }
+        }
+    }
+}

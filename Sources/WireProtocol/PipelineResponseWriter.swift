@@ -1,0 +1,326 @@
+package import Primitives
+
+/// Writes the body of a pipeline's answer while its statements run, so that no row is held twice.
+///
+/// Calls follow this grammar; a call out of order is our bug and traps:
+///
+/// ```
+/// answer    = request* finish
+/// request   = beginExecute statement endExecute
+///           | beginBatch (statement | skipStep | failStep)* endBatch
+///           | appendDescription | appendAutocommit | appendDone | appendFailure
+/// statement = beginStatement (beginRow append* endRow)* endStatement
+/// ```
+///
+/// `failRequest` and `abandonRequest` may come anywhere inside a request, `failStep` also inside
+/// the statement of a step: what was written of it is forgotten. Limits are the caller's: it reads
+/// `byteCount` between rows.
+package struct PipelineResponseWriter {
+    /// Requests whose answer says no more than that they were carried out.
+    package enum Acknowledgement: Sendable {
+        case sequence, storeSQL, closeSQL, close
+    }
+
+    private enum Place: Equatable {
+        case betweenRequests, execute, executed, batch, statement, row
+    }
+
+    private var json: JSONWriter
+    private var place = Place.betweenRequests
+    private var requestStart: JSONWriter.Mark
+    /// Where the open statement began, and whether it is a step of a batch.
+    private var statementStart: JSONWriter.Mark
+    private var isInBatch = false
+    /// One for each step of the open batch so far; written at its end.
+    private var stepFailures: [SQLFailure?] = []
+
+    /// `baton` continues the stream in the next request; nil where the stream is closed.
+    package init(baton: String? = nil) {
+        json = JSONWriter(reserving: 1024)
+        json.beginObject()
+        json.key("baton")
+        json.string(orNull: baton)
+        json.key("base_url")
+        json.null()
+        json.key("results")
+        json.beginArray()
+        requestStart = json.mark
+        statementStart = json.mark
+    }
+
+    /// Bytes written so far.
+    package var byteCount: Int { json.bytes.count }
+
+    package consuming func finish() -> [UInt8] {
+        enter(.betweenRequests, from: .betweenRequests)
+        json.endArray()
+        json.endObject()
+        return json.bytes
+    }
+
+    private mutating func enter(_ next: Place, from expected: Place...) {
+        precondition(expected.contains(place), "\(next) cannot follow \(place)")
+        place = next
+    }
+}
+
+// MARK: - Requests
+
+extension PipelineResponseWriter {
+    package mutating func beginExecute() {
+        beginResponse("execute", place: .execute)
+        json.key("result")
+    }
+
+    package mutating func endExecute() {
+        enter(.betweenRequests, from: .executed)
+        endResponse()
+    }
+
+    package mutating func beginBatch() {
+        beginResponse("batch", place: .batch)
+        isInBatch = true
+        stepFailures = []
+        json.key("result")
+        json.beginObject()
+        json.key("step_results")
+        json.beginArray()
+    }
+
+    package mutating func endBatch() {
+        enter(.betweenRequests, from: .batch)
+        json.endArray()
+        json.key("step_errors")
+        json.beginArray()
+        for failure in stepFailures {
+            if let failure { write(failure) } else { json.null() }
+        }
+        json.endArray()
+        json.endObject()
+        isInBatch = false
+        endResponse()
+    }
+
+    package mutating func appendDescription(_ description: StatementDescription) {
+        beginResponse("describe", place: .executed)
+        json.key("result")
+        json.beginObject()
+        json.key("params")
+        json.beginArray()
+        for name in description.parameterNames {
+            json.beginObject()
+            json.key("name")
+            json.string(orNull: name)
+            json.endObject()
+        }
+        json.endArray()
+        write(description.columns)
+        json.key("is_explain")
+        json.bool(description.isExplain)
+        json.key("is_readonly")
+        json.bool(description.isReadOnly)
+        json.endObject()
+        endExecute()
+    }
+
+    package mutating func appendAutocommit(_ isAutocommit: Bool) {
+        beginResponse("get_autocommit", place: .executed)
+        json.key("is_autocommit")
+        json.bool(isAutocommit)
+        endExecute()
+    }
+
+    package mutating func appendDone(_ request: Acknowledgement) {
+        let type: StaticString =
+            switch request {
+            case .sequence: "sequence"
+            case .storeSQL: "store_sql"
+            case .closeSQL: "close_sql"
+            case .close: "close"
+            }
+        beginResponse(type, place: .executed)
+        endExecute()
+    }
+
+    /// Answers a request with an error instead of a response.
+    package mutating func appendFailure(_ failure: SQLFailure) {
+        enter(.betweenRequests, from: .betweenRequests)
+        json.beginObject()
+        json.key("type")
+        json.literal("error")
+        json.key("error")
+        write(failure)
+        json.endObject()
+    }
+
+    /// Forgets the open request and answers it with an error.
+    package mutating func failRequest(_ failure: SQLFailure) {
+        abandonRequest()
+        appendFailure(failure)
+    }
+
+    /// Forgets the open request, so that it can be answered from its beginning.
+    package mutating func abandonRequest() {
+        enter(.betweenRequests, from: .execute, .executed, .batch, .statement, .row)
+        json.rollBack(to: requestStart)
+        isInBatch = false
+    }
+
+    private mutating func beginResponse(_ type: StaticString, place next: Place) {
+        enter(next, from: .betweenRequests)
+        requestStart = json.mark
+        json.beginObject()
+        json.key("type")
+        json.literal("ok")
+        json.key("response")
+        json.beginObject()
+        json.key("type")
+        json.literal(type)
+    }
+
+    private mutating func endResponse() {
+        json.endObject()
+        json.endObject()
+    }
+
+    private mutating func write(_ failure: SQLFailure) {
+        json.beginObject()
+        json.key("message")
+        json.string(failure.message)
+        json.key("code")
+        json.string(failure.code)
+        json.endObject()
+    }
+
+    private mutating func write(_ columns: [ResultColumn]) {
+        json.key("cols")
+        json.beginArray()
+        for column in columns {
+            json.beginObject()
+            json.key("name")
+            json.string(column.name)
+            json.key("decltype")
+            json.string(orNull: column.declaredType)
+            json.endObject()
+        }
+        json.endArray()
+    }
+}
+
+// MARK: - Statements
+
+extension PipelineResponseWriter {
+    package mutating func beginStatement(columns: [ResultColumn]) {
+        enter(.statement, from: isInBatch ? .batch : .execute)
+        statementStart = json.mark
+        json.beginObject()
+        write(columns)
+        json.key("rows")
+        json.beginArray()
+    }
+
+    /// `lastInsertRowID` is a string on the wire: clients fail on a number.
+    package mutating func endStatement(affectedRowCount: UInt64, lastInsertRowID: Int64?) {
+        enter(isInBatch ? .batch : .executed, from: .statement)
+        json.endArray()
+        json.key("affected_row_count")
+        json.number(affectedRowCount)
+        json.key("last_insert_rowid")
+        if let lastInsertRowID { json.decimalString(lastInsertRowID) } else { json.null() }
+        json.key("replication_index")
+        json.null()
+        json.endObject()
+        if isInBatch { stepFailures.append(nil) }
+    }
+
+    /// Answers the next step, whose condition is false.
+    package mutating func skipStep() {
+        enter(.batch, from: .batch)
+        json.null()
+        stepFailures.append(nil)
+    }
+
+    /// Answers the open step with an error; or the next one, where none is open.
+    package mutating func failStep(_ failure: SQLFailure) {
+        precondition(isInBatch, "a step fails in a batch only")
+        if place != .batch { json.rollBack(to: statementStart) }
+        enter(.batch, from: .batch, .statement, .row)
+        json.null()
+        stepFailures.append(failure)
+    }
+
+    package mutating func beginRow() {
+        enter(.row, from: .statement)
+        json.beginArray()
+    }
+
+    package mutating func endRow() {
+        enter(.statement, from: .row)
+        json.endArray()
+    }
+
+    package mutating func appendRow(_ values: [SQLValue]) {
+        beginRow()
+        for value in values { append(value) }
+        endRow()
+    }
+}
+
+// MARK: - Values
+
+extension PipelineResponseWriter {
+    package mutating func append(_ value: SQLValue) {
+        switch value {
+        case .null: appendNull()
+        case .integer(let integer): append(integer)
+        case .float(let float): append(float)
+        case .text(let text):
+            beginValue("text", key: "value")
+            json.string(text)
+            json.endObject()
+        case .blob(let blob): blob.withUnsafeBytes { appendBlob($0) }
+        }
+    }
+
+    package mutating func appendNull() {
+        precondition(place == .row)
+        json.beginObject()
+        json.key("type")
+        json.literal("null")
+        json.endObject()
+    }
+
+    package mutating func append(_ integer: Int64) {
+        beginValue("integer", key: "value")
+        json.decimalString(integer)
+        json.endObject()
+    }
+
+    /// Infinities and NaN leave as null, as they arrive.
+    package mutating func append(_ float: Double) {
+        beginValue("float", key: "value")
+        json.number(float)
+        json.endObject()
+    }
+
+    /// UTF-8 straight from SQLite, which may hold anything; broken sequences become U+FFFD.
+    package mutating func appendText(_ text: UnsafeRawBufferPointer) {
+        beginValue("text", key: "value")
+        json.string(repairing: text)
+        json.endObject()
+    }
+
+    package mutating func appendBlob(_ blob: UnsafeRawBufferPointer) {
+        beginValue("blob", key: "base64")
+        json.base64String(blob)
+        json.endObject()
+    }
+
+    private mutating func beginValue(_ type: StaticString, key: StaticString) {
+        precondition(place == .row)
+        json.beginObject()
+        json.key("type")
+        json.literal(type)
+        json.key(key)
+    }
+}

@@ -1,0 +1,23 @@
+/// Where the text of a statement is: in the request, or stored on the stream before.
+///
+/// A request must give exactly one of the two. Which of them it gave is not the decoder's business:
+/// like every error in a statement, neither and both are answered in the statement's place.
+package struct SQLText: Sendable, Equatable {
+    /// May hold NUL characters.
+    package var sql: String?
+    package var sqlID: Int32?
+
+    package init(sql: String? = nil, sqlID: Int32? = nil) {
+        self.sql = sql
+        self.sqlID = sqlID
+    }
+
+    init(_ element: JSONElement, _ texts: inout SQLTextMemo) throws(PipelineDecodingError) {
+        sql = try element.optional("sql") { (sql) throws(PipelineDecodingError) in
+            try texts.text(of: sql)
+        }
+        sqlID = try element.optional("sql_id") { (id) throws(PipelineDecodingError) in
+            try id.decodeInt32()
+        }
+    }
+}

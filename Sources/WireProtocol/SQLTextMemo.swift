@@ -1,0 +1,16 @@
+/// Hands out one `String` for equal SQL texts that follow each other: a push repeats its statement
+/// for each row of a table, 20,000 times in a large one.
+struct SQLTextMemo {
+    private var last = ""
+
+    mutating func text(of element: JSONElement) throws(PipelineDecodingError) -> String {
+        let text = element.withUTF8 { bytes in
+            var isLast = false
+            last.withUTF8 { isLast = UnsafeRawBufferPointer($0).elementsEqual(bytes) }
+            if !isLast { last = String(decoding: bytes, as: UTF8.self) }
+            return last
+        }
+        guard let text else { throw .invalid("expected a string") }
+        return text
+    }
+}

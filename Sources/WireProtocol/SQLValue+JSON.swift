@@ -1,0 +1,78 @@
+internal import Primitives
+
+/// Values in JSON, as clients send them.
+///
+/// | type | where the value is |
+/// |---|---|
+/// | null | |
+/// | integer | `value`, a string of decimal digits; a number without fraction is accepted too |
+/// | float | `value`, a number; null stands for an infinity or a NaN, which become NULL |
+/// | text | `value`, a string |
+/// | blob | `base64`, a string, with or without padding |
+extension SQLValue {
+    init(decoding element: JSONElement) throws(PipelineDecodingError) {
+        try element.requireObject()
+        guard let type = element["type"] else { throw .invalid("the field \"type\" is missing") }
+        if type.equals("text") {
+            self = .text(
+                try element.required("value") { (value) throws(PipelineDecodingError) in
+                    try value.decodeString()
+                })
+        } else if type.equals("integer") {
+            self = .integer(try element.required("value", Self.integer))
+        } else if type.equals("blob") {
+            self = .blob(try element.required("base64", Self.blob))
+        } else if type.equals("float") {
+            guard element["value"] != nil else { throw .invalid("the field \"value\" is missing") }
+            self = try element.optional("value", Self.float).map(SQLValue.float) ?? .null
+        } else if type.equals("null") {
+            self = .null
+        } else {
+            throw .invalid("expected a \"type\" of null, integer, float, text or blob")
+        }
+    }
+
+    private static func integer(_ element: JSONElement) throws(PipelineDecodingError) -> Int64 {
+        if let value = element.withUTF8(Self.decimal) {
+            guard let value else { throw .invalid("expected a decimal integer of 64 bits") }
+            return value
+        }
+        if let value = element.int64 { return value }
+        guard let value = element.double.flatMap(Int64.init(exactly:)) else {
+            throw .invalid("expected an integer of 64 bits, as a string")
+        }
+        return value
+    }
+
+    /// `-` and digits; nil for anything else and for what does not fit.
+    private static func decimal(_ text: UnsafeRawBufferPointer) -> Int64? {
+        let isNegative = text.first == UInt8(ascii: "-")
+        let digits = isNegative ? text.dropFirst() : text[...]
+        guard !digits.isEmpty else { return nil }
+        // Counted below zero, where the smallest value has its place.
+        var value: Int64 = 0
+        for digit in digits {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
+            let (product, overflowed) = value.multipliedReportingOverflow(by: 10)
+            let (sum, underflowed) = product.subtractingReportingOverflow(
+                Int64(digit - UInt8(ascii: "0")))
+            guard !overflowed && !underflowed else { return nil }
+            value = sum
+        }
+        if isNegative { return value }
+        return value == .min ? nil : -value
+    }
+
+    private static func float(_ element: JSONElement) throws(PipelineDecodingError) -> Double {
+        guard let value = element.double else { throw .invalid("expected a number or null") }
+        return value
+    }
+
+    private static func blob(_ element: JSONElement) throws(PipelineDecodingError) -> [UInt8] {
+        guard let blob = element.withUTF8(Base64.decode) else {
+            throw .invalid("expected a string")
+        }
+        guard let blob else { throw .invalid("expected base64") }
+        return blob
+    }
+}
