@@ -79,7 +79,7 @@ def test_recreated_database_is_refused(server, new_replica):
     replica = new_replica(server.url + "/db/notes")
     replica.write("INSERT INTO t VALUES(1, 'unpushed')")
     old = peer.pull().revision
-    assert server.database_command("delete", "notes").returncode == 0
+    assert server.database_command("delete", "notes", "--yes").returncode == 0
     with pytest.raises(ReplicaError, match="status=404"):
         replica.pull()
     create(server, "notes")

@@ -1,10 +1,12 @@
 """What replicas write, on its way to the server and to each other."""
 
+import json
 import math
 
 import pytest
 
 from replica import ReplicaError
+from wire import Peer
 
 
 @pytest.fixture
@@ -225,6 +227,61 @@ def test_a_rejected_row_does_not_wedge_the_client(server, peer, new_replica, ass
     second.write("INSERT INTO u VALUES(5, 'later')")
     second.push()
     for replica in (first, second):
+        assert_converged(replica, peer)
+
+
+def test_an_administrator_can_list_rejected_rows(server, peer, new_replica):
+    peer.sql("CREATE TABLE u(id INTEGER PRIMARY KEY, y TEXT UNIQUE)")
+    replica = new_replica(server.url)
+    peer.sql("INSERT INTO u VALUES(1, 'taken')")
+    replica.write("INSERT INTO u VALUES(2, 'taken')")
+    with pytest.raises(ReplicaError, match="UNIQUE constraint failed"):
+        replica.push()
+    for restart in (False, True):
+        if restart:
+            server.restart(kill=True)
+        status, _, body = Peer(server.admin).request("GET", "/v1/namespaces/default/rejected")
+        assert status == 200
+        rejected = json.loads(body)["rejected"]
+        assert len(rejected) == 1
+        text = json.dumps(rejected[0])
+        assert "UNIQUE constraint failed: u.y" in text
+        assert "INSERT INTO" in text and "taken" in text and "turso-sync-py-" in text
+
+
+def test_strict_databases_take_all_or_nothing(server, peer, new_replica):
+    admin = Peer(server.admin)
+    status, _, body = admin.request(
+        "POST", "/v1/namespaces/default/config", b'{"strict_push": true}'
+    )
+    assert status == 200, body
+    peer.sql("CREATE TABLE u(id INTEGER PRIMARY KEY, y TEXT UNIQUE)")
+    replica = new_replica(server.url)
+    peer.sql("INSERT INTO u VALUES(1, 'taken')")
+    replica.write("INSERT INTO u VALUES(2, 'fine')", "INSERT INTO u VALUES(3, 'taken')")
+    with pytest.raises(ReplicaError, match="UNIQUE constraint failed"):
+        replica.push()
+    assert peer.sql("SELECT id FROM u") == [(1,)]
+    # The user's way out: the row that was in the way goes.
+    peer.sql("DELETE FROM u WHERE id = 1")
+    replica.push()
+    assert peer.sql("SELECT id FROM u ORDER BY id") == [(2,), (3,)]
+
+
+def test_pushes_at_the_same_time_wait_for_each_other(
+    server, peer, table, new_replica, assert_converged
+):
+    replicas = [new_replica(server.url) for _ in range(4)]
+    for turn in range(3):
+        for index, replica in enumerate(replicas):
+            first = 1000 + 1000 * index + 100 * turn
+            replica.write_many("INSERT INTO t VALUES(?, 'x')", [(first + i,) for i in range(100)])
+        for replica in replicas:
+            replica.begin("push")
+        for replica in replicas:
+            replica.finish()
+    assert peer.sql("SELECT count(*) FROM t") == [(3 + 4 * 3 * 100,)]
+    for replica in replicas:
         assert_converged(replica, peer)
 
 
