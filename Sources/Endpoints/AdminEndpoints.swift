@@ -203,7 +203,7 @@ package final class AdminEndpoints: HTTPHandler {
         var settings = lease.database.settings
         do throws(HTTPFailure) {
             let document: JSONDocument
-            do { document = try JSONDocument(body) } catch {
+            do { document = try JSONDocument(parsing: body) } catch {
                 throw HTTPFailure(
                     status: 400, code: "malformed_json", text: "the body is not JSON")
             }

@@ -51,7 +51,7 @@ package struct DatabaseRoute: Equatable, Sendable {
     private static func fromHeader(_ headers: HTTPHeaders) throws(Failure) -> Reference? {
         var text: String
         if let encoded = headers["x-namespace-bin"] {
-            guard let bytes = Base64.decode(encoded.utf8) else { throw .invalidName }
+            guard let bytes = Base64.decode(encoded) else { throw .invalidName }
             text = String(decoding: bytes, as: UTF8.self)
         } else if let plain = headers["x-namespace"] {
             text = plain

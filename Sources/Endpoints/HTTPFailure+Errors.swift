@@ -1,5 +1,6 @@
 internal import Codecs
 internal import Replication
+internal import SQLStreams
 internal import SQLite
 internal import Storage
 internal import WireProtocol
@@ -52,6 +53,23 @@ extension StorageError {
     }
 }
 
+extension ZstdError {
+    var httpFailure: HTTPFailure {
+        switch self {
+        case .malformed, .truncated, .windowTooLarge:
+            HTTPFailure(
+                status: 400, code: "malformed_zstd",
+                text: "the body is not zstd with a window of at most 8 MiB")
+        case .outputTooLarge(let limit):
+            HTTPFailure(
+                status: 413, code: "body_too_large",
+                text: "the decompressed body exceeds \(limit) bytes")
+        case .outOfMemory:
+            HTTPFailure(status: 503, code: "out_of_memory", text: "try again later")
+        }
+    }
+}
+
 extension PullRequestError {
     var httpFailure: HTTPFailure {
         HTTPFailure(
@@ -80,6 +98,27 @@ extension PullFailure {
                 status: 400, code: "malformed_selector",
                 text: "server_pages_selector is not a portable roaring bitmap")
         case .storage(let error): error.httpFailure
+        }
+    }
+}
+
+extension PipelineDecodingError {
+    var httpFailure: HTTPFailure {
+        HTTPFailure(status: 400, code: "malformed_pipeline", text: description)
+    }
+}
+
+extension PipelineExecution.Failure {
+    var httpFailure: HTTPFailure {
+        switch self {
+        case .storage(let error): error.httpFailure
+        case .pipeline(let error):
+            switch error {
+            case .needsWriter, .storage:
+                HTTPFailure(status: 500, code: "internal", text: error.message)
+            case .streamsUnsupported, .batonUnknown:
+                HTTPFailure(status: 400, code: error.code, text: error.message)
+            }
         }
     }
 }

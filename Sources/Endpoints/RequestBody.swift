@@ -8,10 +8,14 @@ enum RequestBody {
         switch request.head.headers["content-encoding"]?.lowercased() {
         case nil, "identity"?, ""?: return request.body
         case "zstd"?:
-            do { return try ZstdDecoder.decode(request.body, outputLimit: limit) } catch {
-                throw HTTPFailure(
-                    status: error == .outputTooLarge ? 413 : 400, code: "malformed_zstd",
-                    text: "the body cannot be decompressed: \(error)")
+            do throws(ZstdError) {
+                var decoder = try ZstdDecoder(outputLimit: limit)
+                var body: [UInt8] = []
+                try decoder.decode(request.body[...], into: &body)
+                try decoder.finish()
+                return body
+            } catch {
+                throw error.httpFailure
             }
         case .some:
             throw HTTPFailure(

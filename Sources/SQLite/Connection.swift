@@ -177,5 +177,20 @@ package final class Connection: @unchecked Sendable {
     /// Rows changed since the connection was opened, triggers and foreign-key actions included.
     package var totalChanges: Int64 { handle.map { sqlite3_total_changes64($0) } ?? 0 }
 
-    package var lastInsertRowID: Int64 { handle.map { sqlite3_last_insert_rowid($0) } ?? 0 }
+    /// Settable, so that a pooled connection does not tell one client what another inserted.
+    package var lastInsertRowID: Int64 {
+        get { handle.map { sqlite3_last_insert_rowid($0) } ?? 0 }
+        set { if let handle { sqlite3_set_last_insert_rowid(handle, newValue) } }
+    }
+
+    /// The collation in the declaration of a column of `main`, for example `NOCASE`; nil if there
+    /// is no such column.
+    package func collation(ofColumn column: String, table: String) -> String? {
+        var name: UnsafePointer<CChar>?
+        guard let handle,
+            sqlite3_table_column_metadata(
+                handle, "main", table, column, nil, &name, nil, nil, nil) == SQLITE_OK
+        else { return nil }
+        return name.map { String(cString: $0) }
+    }
 }

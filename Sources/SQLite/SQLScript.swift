@@ -20,4 +20,47 @@ package struct SQLScript: Sendable {
     /// True if the text holds a NUL. SQLite takes it for the end of the text, so what follows would
     /// be dropped in silence; text from clients is refused instead.
     package var holdsNUL: Bool { bytes.dropLast().contains(0) }
+
+    /// True if only white space, comments and semicolons follow `offset`.
+    package func isBlank(from offset: Int) -> Bool {
+        skippingBlanks(from: offset) == count
+    }
+
+    /// The first word after `offset` in upper-case letters, for example `VACUUM`; empty if
+    /// anything but a letter comes first.
+    package func keyword(from offset: Int) -> String {
+        let start = skippingBlanks(from: offset)
+        let letters = bytes[start...].prefix { byte in
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+        }
+        return String(decoding: letters.map { $0 & ~0x20 }, as: UTF8.self)
+    }
+
+    /// Where the next token that is no semicolon starts. The characters are those of SQLite's tokenizer: a comment that
+    /// is not closed runs to the end of the text.
+    private func skippingBlanks(from start: Int) -> Int {
+        var offset = start
+        while offset < count {
+            switch bytes[offset] {
+            case 0x09, 0x0A, 0x0C, 0x0D, 0x20, UInt8(ascii: ";"): offset += 1
+            case UInt8(ascii: "-") where bytes[offset + 1] == UInt8(ascii: "-"):
+                offset = bytes[offset...].firstIndex(of: UInt8(ascii: "\n")) ?? count
+            case UInt8(ascii: "/") where bytes[offset + 1] == UInt8(ascii: "*"):
+                offset = endOfComment(from: offset + 2)
+            default: return offset
+            }
+        }
+        return count
+    }
+
+    private func endOfComment(from start: Int) -> Int {
+        var offset = start
+        while offset + 1 < count {
+            if bytes[offset] == UInt8(ascii: "*"), bytes[offset + 1] == UInt8(ascii: "/") {
+                return offset + 2
+            }
+            offset += 1
+        }
+        return count
+    }
 }

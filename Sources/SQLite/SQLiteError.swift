@@ -17,7 +17,8 @@ package struct SQLiteError: Error, Equatable, Sendable {
 
     /// An error with SQLite's general text for its code.
     package init(extendedCode: Int32) {
-        self.init(extendedCode: extendedCode, message: String(cString: sqlite3_errstr(extendedCode)))
+        self.init(
+            extendedCode: extendedCode, message: String(cString: sqlite3_errstr(extendedCode)))
     }
 
     /// Reads the newest error of a connection. `handle` is nil where opening ran out of memory.
@@ -64,6 +65,7 @@ extension SQLiteError {
         package static let schema = PrimaryCode(rawValue: SQLITE_SCHEMA)
         package static let tooBig = PrimaryCode(rawValue: SQLITE_TOOBIG)
         package static let constraint = PrimaryCode(rawValue: SQLITE_CONSTRAINT)
+        package static let mismatch = PrimaryCode(rawValue: SQLITE_MISMATCH)
         package static let misuse = PrimaryCode(rawValue: SQLITE_MISUSE)
         package static let authorization = PrimaryCode(rawValue: SQLITE_AUTH)
         package static let range = PrimaryCode(rawValue: SQLITE_RANGE)

@@ -4,13 +4,17 @@ package import SQLite
 
 /// What a job on the writer lane works with; valid until the job returns.
 package struct WriterSession {
-    package let connection: Connection
     let database: Database
+
+    package var connection: Connection { database.writer }
 
     /// Call before the first statement that may write: from then on commits belong to this
     /// process, and that is recorded first, so that no other copy of the folder can give the same
     /// name to other content.
     package func prepareToWrite() throws(StorageError) { try database.beginEpochIfNeeded() }
+
+    /// Replaces the connection by a fresh one: a client left settings or temporary tables in it.
+    package func replaceConnection() throws(StorageError) { try database.reopenWriter() }
 }
 
 extension Database {
@@ -27,7 +31,7 @@ extension Database {
                 refused(error)
                 return
             }
-            job(WriterSession(connection: writer, database: self))
+            job(WriterSession(database: self))
             precondition(writer.isAutocommit, "a job left its transaction open")
             if sharedFile.hasFailed { failed() }
             checkpointIfDue()
@@ -73,6 +77,21 @@ extension Database {
             return true
         }
         if !isKept { connection.close() }
+    }
+
+    /// Opens the new connection first, so that the wal-index outlives the old one.
+    func reopenWriter() throws(StorageError) {
+        let old = writer
+        do { writer = try WriterConnection.open(path: path + "/main.db") } catch {
+            throw .sqlite(error)
+        }
+        observeCommits()
+        old.onCommit(nil)
+        old.close()
+    }
+
+    func observeCommits() {
+        writer.onCommit { [unowned self] frameCount in committed(lastFrame: UInt32(frameCount)) }
     }
 
     func beginEpochIfNeeded() throws(StorageError) {

@@ -53,7 +53,7 @@ package final class Database: @unchecked Sendable {
     let historyFile: File
 
     // Writer lane:
-    let writer: Connection
+    var writer: Connection
     let recorder: WALRecorder
     let metaFile: MetaFile
     let changeFile: ChangeFile
@@ -91,7 +91,7 @@ package final class Database: @unchecked Sendable {
             Shared(
                 books: opening.books, checkpointThreshold: max(1, options.minCheckpointPageCount)))
         sharedFile.observer = recorder
-        writer.onCommit { [unowned self] frameCount in committed(lastFrame: UInt32(frameCount)) }
+        observeCommits()
     }
 
     package var settings: Meta.Settings {

@@ -1,0 +1,55 @@
+internal import SQLite
+internal import WireProtocol
+
+/// Takes the result of a statement while it is stepped, so that rows are encoded straight from
+/// SQLite's memory.
+protocol StatementOutput {
+    /// Bytes written so far, for the limit on them.
+    var byteCount: Int { get }
+
+    mutating func begin(_ statement: SQLite.Statement)
+    /// Writes the row that `statement` stands on.
+    mutating func row(of statement: SQLite.Statement)
+    mutating func end(affectedRowCount: Int64, lastInsertRowID: Int64?)
+}
+
+extension PipelineResponseWriter: StatementOutput {
+    mutating func begin(_ statement: SQLite.Statement) {
+        beginStatement(columns: statement.resultColumns)
+    }
+
+    mutating func row(of statement: SQLite.Statement) {
+        beginRow()
+        for index in 0..<statement.columnCount {
+            switch statement.columnType(at: index) {
+            case .null: appendNull()
+            case .integer: append(statement.integer(at: index))
+            case .float: append(statement.double(at: index))
+            case .text: statement.withTextBytes(at: index) { appendText($0) }
+            case .blob: statement.withBlobBytes(at: index) { appendBlob($0) }
+            }
+        }
+        endRow()
+    }
+
+    mutating func end(affectedRowCount: Int64, lastInsertRowID: Int64?) {
+        endStatement(
+            affectedRowCount: UInt64(max(0, affectedRowCount)), lastInsertRowID: lastInsertRowID)
+    }
+}
+
+/// Drops the rows of a sequence, which answers only whether it succeeded.
+struct DiscardedOutput: StatementOutput {
+    var byteCount: Int { 0 }
+    mutating func begin(_ statement: SQLite.Statement) {}
+    mutating func row(of statement: SQLite.Statement) {}
+    mutating func end(affectedRowCount: Int64, lastInsertRowID: Int64?) {}
+}
+
+extension SQLite.Statement {
+    var resultColumns: [ResultColumn] {
+        (0..<columnCount).map {
+            ResultColumn(name: columnName(at: $0), declaredType: columnDeclaredType(at: $0))
+        }
+    }
+}

@@ -1,0 +1,245 @@
+internal import SQLite
+internal import WireProtocol
+
+/// Runs the statements of one request on one connection: compiles them under the client policy,
+/// binds, enforces limits, and keeps out of the database what replicas cannot hold.
+final class StatementRunner {
+    let connection: Connection
+    private let role: PipelineRunner.Role
+    private let limits: SQLLimits
+    private let isSynced: Bool
+    private let policy: ClientPolicy
+    private var cache = StatementCache()
+    private var isReadyToWrite = false
+    /// Something stays behind on the connection that the next user must not see.
+    private(set) var isConnectionDirty = false
+    /// How long each statement may run.
+    var timeLimit: Duration
+
+    init(
+        connection: Connection, role: PipelineRunner.Role, limits: SQLLimits, isSynced: Bool
+    ) {
+        self.connection = connection
+        self.role = role
+        self.limits = limits
+        self.isSynced = isSynced
+        policy = ClientPolicy(isSynced: isSynced)
+        timeLimit = limits.statementTime
+    }
+
+    /// Puts the connection under the client policy and the limits.
+    func begin() {
+        connection.setAuthorizer(policy)
+        connection.setLimit(.length, to: limits.valueSize)
+        connection.setLimit(.sqlLength, to: limits.sqlSize)
+        connection.setLimit(.expressionDepth, to: limits.expressionDepth)
+        connection.setLimit(.variableNumber, to: limits.parameterCount)
+        connection.lastInsertRowID = 0
+    }
+
+    /// Takes policy and deadline away again, so that the connection's owner is free of them.
+    func end() {
+        cache = StatementCache()
+        connection.setProgressDeadline(nil)
+        connection.setAuthorizer(nil)
+    }
+
+    var pushTimeLimit: Duration { limits.pushStatementTime }
+    var compileCount: Int { cache.compileCount }
+
+    // MARK: Compiling
+
+    /// The only statement of `sql`, from the cache if it was compiled before.
+    func compile(_ sql: String) throws(StepFailure) -> CompiledStatement {
+        try cache.statement(for: sql) { () throws(StepFailure) in
+            let script = SQLScript(sql)
+            let (compiled, end) = try compileNext(of: script, from: 0)
+            guard let compiled else { throw .rejected(.noStatement) }
+            guard script.isBlank(from: end) else { throw .rejected(.manyStatements) }
+            return compiled
+        }
+    }
+
+    /// The next statement of a script, or nil at its end; and the offset behind it.
+    func compileNext(
+        of script: SQLScript, from offset: Int
+    ) throws(StepFailure) -> (compiled: CompiledStatement?, end: Int) {
+        guard !script.holdsNUL else { throw .rejected(.holdsNUL) }
+        policy.begin()
+        do {
+            let (statement, end) = try connection.prepare(script, from: offset)
+            guard let statement else { return (nil, end) }
+            var facts = policy.facts
+            facts.isVacuum = script.keyword(from: offset) == "VACUUM"
+            return (CompiledStatement(statement: statement, facts: facts), end)
+        } catch {
+            throw stepFailure(error)
+        }
+    }
+
+    // MARK: Running
+
+    /// Binds and runs a statement to its end and hands its result to `output`, which holds half a
+    /// result if this fails. The statement is ready for its next use afterwards.
+    func run<Output: StatementOutput>(
+        _ compiled: CompiledStatement, arguments: ArgumentBinder.Arguments = .init(),
+        wantsRows: Bool = true, into output: inout Output
+    ) throws(StepFailure) {
+        let (statement, facts) = (compiled.statement, compiled.facts)
+        defer {
+            statement.reset()
+            statement.clearBindings()
+        }
+        try ArgumentBinder.bind(arguments, to: statement)
+        try prepareToRun(compiled)
+        defer { policy.mode = .client }
+        policy.mode = facts.isVacuum ? .vacuum : .client
+        policy.begin()
+        connection.setProgressDeadline(.now + timeLimit)
+        output.begin(statement)
+        if facts.changesSchema, isSynced, !statement.isExplain {
+            try runSchemaChange(statement)
+        } else {
+            try stepThrough(statement, wantsRows: wantsRows, into: &output)
+        }
+        let isChange = facts.changesRows && !statement.isExplain
+        output.end(
+            affectedRowCount: isChange ? connection.changes : 0,
+            lastInsertRowID: isChange && facts.isInsert ? connection.lastInsertRowID : nil)
+    }
+
+    /// Refuses writes on a reader before anything happened, and announces the first one otherwise.
+    private func prepareToRun(_ compiled: CompiledStatement) throws(StepFailure) {
+        let facts = compiled.facts
+        let isExplain = compiled.statement.isExplain
+        if !isExplain, facts.touchesTemporaryObjects || facts.changesConnection {
+            isConnectionDirty = true
+        }
+        // What changes the connection is left to the writer, so that a reader is always clean.
+        let mayWrite =
+            facts.isOptimize || facts.isVacuum || facts.changesConnection
+            || !(compiled.statement.isReadOnly || isExplain)
+        guard mayWrite else { return }
+        try prepareToWrite()
+    }
+
+    func prepareToWrite() throws(StepFailure) {
+        switch role {
+        case .reader: throw .needsWriter
+        case .writer(let prepare):
+            guard !isReadyToWrite else { return }
+            do { try prepare() } catch { throw .storage(error) }
+            isReadyToWrite = true
+        }
+    }
+
+    private func stepThrough<Output: StatementOutput>(
+        _ statement: SQLite.Statement, wantsRows: Bool, into output: inout Output
+    ) throws(StepFailure) {
+        do {
+            while try statement.step() {
+                guard wantsRows else { continue }
+                output.row(of: statement)
+                guard output.byteCount > limits.responseSize else { continue }
+                abort(statement)
+                throw StepFailure.broken(.responseTooLarge(limit: limits.responseSize))
+            }
+        } catch let error as SQLiteError {
+            throw stepFailure(error)
+        } catch let failure as StepFailure {
+            throw failure
+        } catch {
+            preconditionFailure("stepping throws nothing else")
+        }
+    }
+
+    /// Ends a statement in the middle of its rows without effect. A reset alone would commit what
+    /// an `INSERT … RETURNING` has done by then.
+    private func abort(_ statement: SQLite.Statement) {
+        guard !statement.isReadOnly else { return }
+        connection.interrupt()
+        _ = try? statement.step()
+    }
+
+    func stepFailure(_ error: SQLiteError) -> StepFailure {
+        if case .reader = role, error.primaryCode == .readOnly { return .needsWriter }
+        // SQLite reports a refusal of the policy as `not authorized`, or wrapped in other words.
+        if let refusal = policy.refusal { return .rejected(refusal) }
+        if error.primaryCode == .interrupt, connection.isDeadlinePassed {
+            return .broken(.timeLimit(timeLimit))
+        }
+        let failure = SQLFailure(error)
+        return error.isFaultOfStatement ? .rejected(failure) : .broken(failure)
+    }
+
+    // MARK: Changes of the schema
+
+    /// Runs a statement that changes the schema inside a savepoint and takes it back if replicas
+    /// could not hold the outcome. Only looking at the outcome finds every case: STORED columns,
+    /// names given by ALTER TABLE, collations.
+    private func runSchemaChange(_ statement: SQLite.Statement) throws(StepFailure) {
+        let wasAutocommit = connection.isAutocommit
+        do {
+            let version = try trusted { try $0.queryInteger("PRAGMA main.schema_version") }
+            try trusted { try $0.execute("SAVEPOINT \(Self.savepoint)") }
+            while try statement.step() {}
+            if try trusted({ try $0.queryInteger("PRAGMA main.schema_version") }) != version {
+                try refuseNewProblems(statement)
+            }
+            try trusted { try $0.execute("RELEASE \(Self.savepoint)") }
+        } catch {
+            let failure = (error as? StepFailure) ?? (error as? SQLiteError).map(stepFailure)
+            statement.reset()
+            undoSchemaChange(wasAutocommit: wasAutocommit)
+            guard let failure else { preconditionFailure("a change throws nothing else") }
+            throw failure
+        }
+    }
+
+    private static let savepoint = "tidemark_schema_change"
+
+    /// A problem that was there before is not this statement's: then it runs again, unchecked.
+    private func refuseNewProblems(_ statement: SQLite.Statement) throws {
+        let problems = try trusted { try ReplicaCompatibility.schemaProblems($0) }
+        guard !problems.isEmpty else { return }
+        statement.reset()
+        let before = try trusted { connection in
+            try connection.execute("ROLLBACK TO \(Self.savepoint)")
+            return Set(try ReplicaCompatibility.schemaProblems(connection))
+        }
+        if let new = problems.first(where: { !before.contains($0) }) {
+            throw StepFailure.rejected(
+                SQLFailure(
+                    message: new.description, code: SQLFailure.unsupportedByReplicas))
+        }
+        while try statement.step() {}
+    }
+
+    private func undoSchemaChange(wasAutocommit: Bool) {
+        // SQLite may have rolled everything back already; then there is nothing left to undo.
+        guard !connection.isAutocommit else { return }
+        try? trusted { connection in
+            if wasAutocommit {
+                try connection.execute("ROLLBACK")
+            } else {
+                try connection.execute(
+                    "ROLLBACK TO \(Self.savepoint); RELEASE \(Self.savepoint)")
+            }
+        }
+    }
+
+    func rollBack() {
+        guard !connection.isAutocommit else { return }
+        try? trusted { try $0.execute("ROLLBACK") }
+    }
+
+    /// Runs SQL of our own past the client policy.
+    func trusted<Value>(
+        _ body: (Connection) throws -> Value
+    ) rethrows -> Value {
+        let mode = policy.mode
+        policy.mode = .trusted
+        defer { policy.mode = mode }
+        return try body(connection)
+    }
+}
