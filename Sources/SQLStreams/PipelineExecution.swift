@@ -1,5 +1,4 @@
-internal import Logging
-internal import SQLite
+package import SQLite
 package import Storage
 package import WireProtocol
 
@@ -28,17 +27,15 @@ package struct PipelineExecution: Sendable {
         }
         lease.database.read(
             { connection in
-                let runner = PipelineRunner(
+                let outcome = PipelineRunner(
                     connection: connection, role: .reader, options: options(for: lease),
-                    rejectedChanges: nil)
-                do {
-                    let answer = try runner.run(request)
-                    if answer.isConnectionDirty { connection.close() }
-                    completion(.success(answer.body))
-                } catch PipelineRunnerError.needsWriter {
+                    rejectedChanges: nil
+                ).run(request)
+                if outcome.isConnectionDirty { connection.close() }
+                if case .failure(.needsWriter) = outcome.body {
                     runOnWriter(request, lease: lease, completion: completion)
-                } catch {
-                    completion(.failure(Self.failure(error)))
+                } else {
+                    completion(outcome.body.mapError(Self.failure))
                 }
             }, refused: { completion(.failure(.storage($0))) })
     }
@@ -48,17 +45,19 @@ package struct PipelineExecution: Sendable {
     ) {
         lease.database.write(
             { session in
-                let runner = PipelineRunner(
-                    connection: session.connection,
-                    role: .writer(prepareToWrite: { try session.prepareToWrite() }),
-                    options: options(for: lease),
-                    rejectedChanges: SessionRejectedChanges(session))
-                do {
-                    let answer = try runner.run(request)
-                    if answer.isConnectionDirty { try session.replaceConnection() }
-                    completion(.success(answer.body))
+                do throws(StorageError) {
+                    // Whoever comes here most likely writes.
+                    try session.prepareToWrite()
+                    let outcome = PipelineRunner(
+                        connection: session.connection,
+                        role: .writer(prepareToWrite: { try session.prepareToWrite() }),
+                        options: options(for: lease),
+                        rejectedChanges: SessionRejectedChanges(session)
+                    ).run(request)
+                    if outcome.isConnectionDirty { try session.replaceConnection() }
+                    completion(outcome.body.mapError(Self.failure))
                 } catch {
-                    completion(.failure(Self.failure(error)))
+                    completion(.failure(.storage(error)))
                 }
             }, refused: { completion(.failure(.storage($0))) })
     }
@@ -71,14 +70,9 @@ package struct PipelineExecution: Sendable {
         return options
     }
 
-    private static func failure(_ error: any Error) -> Failure {
-        switch error {
-        case PipelineRunnerError.storage(let cause as StorageError): .storage(cause)
-        case let error as PipelineRunnerError: .pipeline(error)
-        case let error as StorageError: .storage(error)
-        case let error as SQLiteError: .storage(.sqlite(error))
-        default: preconditionFailure("a pipeline failed in an unknown way")
-        }
+    private static func failure(_ error: PipelineRunnerError) -> Failure {
+        if case .storage(let cause as StorageError) = error { return .storage(cause) }
+        return .pipeline(error)
     }
 }
 
