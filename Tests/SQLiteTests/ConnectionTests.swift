@@ -103,14 +103,22 @@ final class ConnectionTests: XCTestCase {
             "CREATE TABLE t(a INTEGER PRIMARY KEY, b UNIQUE, c NOT NULL CHECK (c > 0))")
         try connection.execute("INSERT INTO t VALUES (1, 1, 1)")
         let rows: [(String, String, String)] = [
-            ("INSERT INTO t VALUES (2, 1, 1)", "SQLITE_CONSTRAINT_UNIQUE",
-             "UNIQUE constraint failed: t.b"),
-            ("INSERT INTO t VALUES (1, 2, 1)", "SQLITE_CONSTRAINT_PRIMARYKEY",
-             "UNIQUE constraint failed: t.a"),
-            ("INSERT INTO t VALUES (2, 2, NULL)", "SQLITE_CONSTRAINT_NOTNULL",
-             "NOT NULL constraint failed: t.c"),
-            ("INSERT INTO t VALUES (2, 2, 0)", "SQLITE_CONSTRAINT_CHECK",
-             "CHECK constraint failed: c > 0"),
+            (
+                "INSERT INTO t VALUES (2, 1, 1)", "SQLITE_CONSTRAINT_UNIQUE",
+                "UNIQUE constraint failed: t.b"
+            ),
+            (
+                "INSERT INTO t VALUES (1, 2, 1)", "SQLITE_CONSTRAINT_PRIMARYKEY",
+                "UNIQUE constraint failed: t.a"
+            ),
+            (
+                "INSERT INTO t VALUES (2, 2, NULL)", "SQLITE_CONSTRAINT_NOTNULL",
+                "NOT NULL constraint failed: t.c"
+            ),
+            (
+                "INSERT INTO t VALUES (2, 2, 0)", "SQLITE_CONSTRAINT_CHECK",
+                "CHECK constraint failed: c > 0"
+            ),
             ("INSERT INTO t VALUES ('x', 2, 1)", "SQLITE_MISMATCH", "datatype mismatch"),
             ("SELECT * FROM missing", "SQLITE_ERROR", "no such table: missing"),
             ("SELEC 1", "SQLITE_ERROR", "near \"SELEC\": syntax error"),
@@ -156,7 +164,8 @@ final class ConnectionTests: XCTestCase {
 
     func testTheDeadlineInterruptsALongStatement() throws {
         let connection = try memory()
-        let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+        let endless =
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
             + " SELECT count(*) FROM n"
         connection.setProgressDeadline(.now)
         assertThrows("SQLITE_INTERRUPT") { try connection.execute(endless) }
