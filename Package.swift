@@ -76,6 +76,9 @@ let package = Package(
                 ],
                 swiftSettings: swiftSettings),
             .testTarget(
+                name: "CommandLineTests", dependencies: ["tidemark", "Logging", "Primitives"],
+                swiftSettings: swiftSettings),
+            .testTarget(
                 name: "ConformanceTests", dependencies: ["tidemark", "CSQLite"],
                 swiftSettings: swiftSettings),
         ],

@@ -24,3 +24,7 @@ static inline CURLcode ccurl_set_progress_callback(CURL *handle,
 static inline CURLcode ccurl_response_code(CURL *handle, long *code) {
     return curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, code);
 }
+/* CURLVERSION_NOW is a macro for an enumerator, which Swift does not see. */
+static inline const char *ccurl_version(void) {
+    return curl_version_info(CURLVERSION_NOW)->version;
+}

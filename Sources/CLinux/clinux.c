@@ -2,8 +2,10 @@
 #include "clinux.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 
 int clinux_accept4(int fd, struct sockaddr *address, socklen_t *length) {
     return accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -16,6 +18,12 @@ int clinux_rename_noreplace(const char *from, const char *to) {
 int clinux_ofd_lock_exclusive(int fd, int64_t start, int64_t length) {
     struct flock lock = {
         .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = length, .l_pid = 0};
+    return fcntl(fd, F_OFD_SETLK, &lock);
+}
+
+int clinux_ofd_unlock(int fd, int64_t start, int64_t length) {
+    struct flock lock = {
+        .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = start, .l_len = length, .l_pid = 0};
     return fcntl(fd, F_OFD_SETLK, &lock);
 }
 
@@ -51,3 +59,5 @@ uint32_t clinux_crc32c(uint32_t seed, const void *bytes, size_t count) {
 #endif
     return ~crc32c_portable(~seed, bytes, count);
 }
+
+int clinux_unsent_count(int fd, int *count) { return ioctl(fd, SIOCOUTQ, count); }

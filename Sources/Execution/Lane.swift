@@ -27,7 +27,12 @@ package final class Lane: Sendable {
     }
 
     /// Adds a job behind those that wait. False, and the job is dropped, if the lane is full.
-    package func submit(_ job: @escaping WorkerPool.Job) -> Bool {
+    package func submit(_ job: @escaping WorkerPool.Job) -> Bool { submit(job, limit: limit) }
+
+    /// Adds a job even if the lane is full: for the few that must run, such as closing.
+    package func submitAlways(_ job: @escaping WorkerPool.Job) { _ = submit(job, limit: .max) }
+
+    private func submit(_ job: @escaping WorkerPool.Job, limit: Int) -> Bool {
         let decision = state.withLock { state -> (accepted: Bool, start: Bool) in
             guard state.waiting.count < limit else { return (false, false) }
             state.waiting.append(job)

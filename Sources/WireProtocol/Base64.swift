@@ -2,7 +2,7 @@
 ///
 /// Ours, because `Data`'s wants a copy of the blob on the way in and a string on the way out, and
 /// blobs are most of some pushes.
-enum Base64 {
+package enum Base64 {
     private static let alphabet = Array(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     private static let invalid: UInt8 = 0xFF
@@ -34,6 +34,11 @@ enum Base64 {
 
     /// Accepts whole padding or none; nil for anything else: other characters, a stray one, bits
     /// set that no byte holds.
+    package static func decode(_ text: String) -> [UInt8]? {
+        var text = text
+        return text.withUTF8 { decode(UnsafeRawBufferPointer($0)) }
+    }
+
     static func decode(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
         var count = text.count
         if count % 4 == 0 && count > 0 && text[count - 1] == UInt8(ascii: "=") {

@@ -11,8 +11,11 @@
 #include <sys/sendfile.h>
 
 int clinux_accept4(int fd, struct sockaddr *address, socklen_t *length);
+/* Bytes in a TCP socket's send queue that the peer has not acknowledged; 0, or -1 with errno. */
+int clinux_unsent_count(int fd, int *count);
 int clinux_rename_noreplace(const char *from, const char *to);
 /* An open-file-description lock (exclusive) on [start, start+length); 0, or -1 with errno. */
 int clinux_ofd_lock_exclusive(int fd, int64_t start, int64_t length);
+int clinux_ofd_unlock(int fd, int64_t start, int64_t length);
 int clinux_set_thread_name(const char *name);
 uint32_t clinux_crc32c(uint32_t seed, const void *bytes, size_t count);

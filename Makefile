@@ -1,0 +1,76 @@
+# The commands of this project; `make help` lists them. The longer ones are in scripts/.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Flags for `make run`: make run ARGS='--listen 127.0.0.1:9090'
+ARGS ?=
+# The server that `make interop` and `make crash` test.
+TIDEMARK_BINARY ?= $(CURDIR)/.build/debug/tidemark
+KILL_ROUNDS ?= 200
+
+python := .venv/bin/python
+swift_files := Package.swift Sources Tests
+
+.PHONY: help
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: setup ## Build a release and serve ./data on 127.0.0.1:8080; flags in ARGS=
+	@scripts/build -c release --product tidemark
+	@exec .build/release/tidemark serve $(ARGS)
+
+.PHONY: setup
+setup: ## Install the libraries that are missing (needs root or sudo, only then)
+	@scripts/setup
+
+.PHONY: build
+build: setup ## Build everything for debugging
+	@scripts/build
+
+.PHONY: release
+release: setup ## Build .build/release/tidemark
+	@scripts/build -c release --product tidemark
+
+.PHONY: test
+test: ## Run every test
+	@scripts/test
+
+.PHONY: conformance
+conformance: setup ## Run the protocol's conformance tests
+	@scripts/build --build-tests
+	@swift test --skip-build --filter ConformanceTests
+
+.PHONY: test-setup
+test-setup:
+	@scripts/setup --test
+	@scripts/build --product tidemark
+
+.PHONY: interop
+interop: test-setup ## Run the interoperability tests with the real client library
+	@TIDEMARK_BINARY=$(TIDEMARK_BINARY) $(python) -m pytest Tests/Interop
+
+.PHONY: crash
+crash: test-setup ## Kill the server under load, again and again (KILL_ROUNDS=200)
+	@TIDEMARK_BINARY=$(TIDEMARK_BINARY) $(python) Tests/Crash/kill_rounds.py \
+		--rounds $(KILL_ROUNDS)
+
+.PHONY: check
+check: lint test ## What a change has to pass
+
+.PHONY: format
+format: ## Format the Swift sources
+	@swift format --in-place --recursive $(swift_files)
+
+.PHONY: lint
+lint: ## Complain about Swift sources that are not formatted
+	@swift format lint --strict --recursive $(swift_files)
+
+.PHONY: protos
+protos: ## Make Sources/CSyncProtos again from Protos/sync.proto
+	@scripts/generate-protos
+
+.PHONY: clean
+clean: ## Remove what was built (never ./data)
+	@rm -rf .build .venv

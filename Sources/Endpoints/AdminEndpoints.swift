@@ -1,0 +1,231 @@
+internal import Codecs
+package import Execution
+package import HTTP
+package import Logging
+internal import Primitives
+internal import SQLStreams
+package import Storage
+internal import WireProtocol
+
+/// The admin listener: databases made, listed, copied and removed, in the shapes that existing
+/// tools use (docs/protocol.md, "Admin API").
+package final class AdminEndpoints: HTTPHandler {
+    let store: DatabaseStore
+    let workers: WorkerPool
+    let configuration: EndpointConfiguration
+    let logger: Logger
+
+    package init(
+        store: DatabaseStore, workers: WorkerPool, configuration: EndpointConfiguration,
+        logger: Logger
+    ) {
+        self.store = store
+        self.workers = workers
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    package func bodyHandling(for head: HTTPRequestHead) -> HTTPBodyHandling {
+        do throws(HTTPFailure) {
+            if case .importDatabase(let name) = try AdminRoute(head) {
+                return .stream(ImportSink(name: name, store: store, logger: logger))
+            }
+            return .buffer(maximumBytes: 1 << 20)
+        } catch {
+            return .refuse(error.response)
+        }
+    }
+
+    package func handle(_ request: HTTPRequest, _ responder: any HTTPResponder) {
+        do throws(HTTPFailure) {
+            let route = try AdminRoute(request.head)
+            workers.submit { self.perform(route, body: request.body, responder) }
+        } catch {
+            responder.respond(error.response)
+        }
+    }
+
+    private func perform(_ route: AdminRoute, body: [UInt8], _ responder: any HTTPResponder) {
+        switch route {
+        case .health: responder.respond(InfoEndpoint.health)
+        case .version: responder.respond(InfoEndpoint.version(configuration))
+        case .list: list(responder)
+        case .acknowledge: responder.respond(.json(200) { $0.beginObject(); $0.endObject() })
+        case .create(let name):
+            answer(responder) { () throws(StorageError) in try self.store.create(name) }
+        case .delete(let name):
+            store.delete(name) { error in
+                responder.respond(error?.httpFailure.response ?? .emptyObject)
+            }
+        case .importDatabase: preconditionFailure("imports stream their body")
+        case .export(let name): export(name, responder)
+        case .fork(let from, let to): fork(from, to: to, responder)
+        case .stats(let name): withDatabase(name, responder) { self.stats($0, responder) }
+        case .rejected(let name): withDatabase(name, responder) { self.rejected($0, responder) }
+        case .readConfig(let name):
+            withDatabase(name, responder) {
+                responder.respond(Self.settings($0.database.settings))
+            }
+        case .writeConfig(let name):
+            withDatabase(name, responder) { self.changeSettings($0, body: body, responder) }
+        }
+    }
+
+    private func answer(
+        _ responder: any HTTPResponder, _ work: () throws(StorageError) -> Void
+    ) {
+        do throws(StorageError) {
+            try work()
+            responder.respond(.emptyObject)
+        } catch {
+            responder.respond(error.httpFailure.response)
+        }
+    }
+
+    private func withDatabase(
+        _ name: DatabaseName, _ responder: any HTTPResponder,
+        _ body: @escaping @Sendable (DatabaseLease) -> Void
+    ) {
+        store.acquire(name) { result in
+            switch result {
+            case .success(let lease): body(lease)
+            case .failure(let error): responder.respond(error.httpFailure.response)
+            }
+        }
+    }
+
+    private func list(_ responder: any HTTPResponder) {
+        let names = store.names
+        let sizes = names.map { store.sizeOnDisk($0) }
+        let revisions = names.map { store.openHead($0)?.wire }
+        responder.respond(
+            .json(200) { json in
+                json.beginObject()
+                json.key("namespaces")
+                json.beginArray()
+                for (index, name) in names.enumerated() {
+                    json.beginObject()
+                    json.key("name")
+                    json.string(name.text)
+                    json.key("size_bytes")
+                    json.number(sizes[index])
+                    json.key("revision")
+                    json.string(orNull: revisions[index])
+                    json.endObject()
+                }
+                json.endArray()
+                json.endObject()
+            })
+    }
+
+    private func export(_ name: DatabaseName, _ responder: any HTTPResponder) {
+        withDatabase(name, responder) { lease in
+            do throws(StorageError) {
+                let source = ExportSource(lease: lease, snapshot: try lease.database.snapshot())
+                responder.respond(
+                    HTTPResponse(
+                        status: 200, headers: [("content-type", "application/vnd.sqlite3")],
+                        body: .stream(source, length: nil)))
+            } catch {
+                responder.respond(error.httpFailure.response)
+            }
+        }
+    }
+
+    private func fork(_ from: DatabaseName, to: DatabaseName, _ responder: any HTTPResponder) {
+        withDatabase(from, responder) { lease in
+            self.workers.submit {
+                self.answer(responder) { () throws(StorageError) in
+                    let snapshot = try lease.database.snapshot()
+                    try self.store.create(to, copying: snapshot)
+                }
+            }
+        }
+    }
+
+    private func stats(_ lease: DatabaseLease, _ responder: any HTTPResponder) {
+        let statistics: DatabaseStatistics
+        do throws(StorageError) { statistics = try lease.database.statistics() } catch {
+            responder.respond(error.httpFailure.response)
+            return
+        }
+        responder.respond(
+            .json(200) { json in
+                json.beginObject()
+                json.key("revision")
+                json.string(statistics.revision.wire)
+                json.key("pages")
+                json.number(statistics.databaseSize)
+                json.key("wal_pages")
+                json.number(statistics.walFrameCount)
+                json.key("wal_bytes")
+                json.number(statistics.walBytes)
+                json.key("main_bytes")
+                json.number(statistics.mainBytes)
+                json.key("history_bytes")
+                json.number(statistics.historyBytes)
+                json.key("pins")
+                json.number(statistics.pinCount)
+                json.key("rejected_changes")
+                json.number(statistics.rejectedChangeCount)
+                json.key("long_polls")
+                json.number(statistics.waiterCount)
+                json.endObject()
+            })
+    }
+
+    private func rejected(_ lease: DatabaseLease, _ responder: any HTTPResponder) {
+        var body = Array(#"{"rejected":["#.utf8)
+        for (index, entry) in lease.database.rejectedEntries().enumerated() {
+            if index > 0 { body.append(UInt8(ascii: ",")) }
+            body += entry.payload
+        }
+        body += "]}".utf8
+        responder.respond(
+            HTTPResponse(
+                status: 200, headers: [("content-type", "application/json")], body: .bytes(body)))
+    }
+
+    private static func settings(_ settings: Meta.Settings) -> HTTPResponse {
+        .json(200) { json in
+            json.beginObject()
+            json.key("strict_push")
+            json.bool(settings.contains(.strictPush))
+            json.key("synced")
+            json.bool(!settings.contains(.notSynced))
+            json.endObject()
+        }
+    }
+
+    private func changeSettings(
+        _ lease: DatabaseLease, body: [UInt8], _ responder: any HTTPResponder
+    ) {
+        var settings = lease.database.settings
+        do throws(HTTPFailure) {
+            let document: JSONDocument
+            do { document = try JSONDocument(parsing: body) } catch {
+                throw HTTPFailure(
+                    status: 400, code: "malformed_json", text: "the body is not JSON")
+            }
+            for (key, option, isInverted) in [
+                ("strict_push" as StaticString, Meta.Settings.strictPush, false),
+                ("synced", .notSynced, true),
+            ] {
+                guard let value = document.root[key] else { continue }
+                guard let flag = value.bool else {
+                    throw HTTPFailure(
+                        status: 400, code: "malformed_config", text: "\(key) must be true or false")
+                }
+                if flag != isInverted { settings.insert(option) } else { settings.remove(option) }
+            }
+        } catch {
+            responder.respond(error.response)
+            return
+        }
+        let changed = settings
+        lease.database.changeSettings(changed) { error in
+            responder.respond(error?.httpFailure.response ?? Self.settings(changed))
+            withExtendedLifetime(lease) {}
+        }
+    }
+}

@@ -1,0 +1,34 @@
+internal import HTTP
+
+/// What browsers ask for before and after they let a page use the server (CORS).
+enum CrossOrigin {
+    static let preflight = HTTPResponse(
+        status: 204,
+        headers: [
+            ("access-control-allow-origin", "*"),
+            ("access-control-allow-methods", "GET, HEAD, POST, OPTIONS"),
+            // The wildcard does not cover authorization.
+            ("access-control-allow-headers", "*, authorization, content-type"),
+            ("access-control-max-age", "86400"),
+        ])
+
+    static func allow(_ response: HTTPResponse) -> HTTPResponse {
+        var response = response
+        response.headers.append(("access-control-allow-origin", "*"))
+        return response
+    }
+}
+
+/// Adds to every answer that pages of any origin may read it.
+final class CrossOriginResponder: HTTPResponder {
+    private let responder: any HTTPResponder
+
+    init(_ responder: any HTTPResponder) { self.responder = responder }
+
+    func respond(_ response: HTTPResponse) { responder.respond(CrossOrigin.allow(response)) }
+    func onClientGone(_ action: @escaping @Sendable () -> Void) { responder.onClientGone(action) }
+    func onShutdown(_ action: @escaping @Sendable () -> Void) { responder.onShutdown(action) }
+    func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) {
+        responder.schedule(after: delay, action)
+    }
+}

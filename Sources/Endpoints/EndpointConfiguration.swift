@@ -1,0 +1,16 @@
+/// What an operator can set about how requests are answered.
+package struct EndpointConfiguration: Sendable {
+    /// Domains whose first label names a database, without a leading dot.
+    package var baseDomains = ["localhost"]
+    /// Bytes of a request body, after decompression.
+    package var maximumBodySize = 256 << 20
+    package var longPollLimit = Duration.seconds(60)
+    /// For one statement; nil for no limit.
+    package var statementTimeout: Duration? = .seconds(60)
+    /// Bytes of one answer to SQL.
+    package var maximumResponseSize = 64 << 20
+    /// Reported by `GET /version`.
+    package var version = "0.1.0"
+
+    package init() {}
+}

@@ -1,0 +1,137 @@
+internal import Codecs
+internal import Replication
+internal import SQLStreams
+internal import SQLite
+internal import Storage
+internal import WireProtocol
+
+// The one mapping from errors to HTTP. No `default`: a new case must be decided here.
+
+extension StorageError {
+    var httpFailure: HTTPFailure {
+        switch self {
+        case .unknownDatabase(let name):
+            HTTPFailure(
+                status: 404, code: "database_unknown", text: "there is no database \(name.text)")
+        case .databaseExists(let name):
+            HTTPFailure(
+                status: 400, code: "database_exists", text: "database \(name.text) already exists")
+        case .dataDirectoryLocked:
+            HTTPFailure(
+                status: 503, code: "data_directory_locked",
+                text: "the data directory is in use by another process")
+        case .databaseLocked(let name):
+            HTTPFailure(
+                status: 503, code: "database_locked",
+                text: "another program has the file of database \(name.text) open")
+        case .databaseBusy(let name):
+            HTTPFailure(
+                status: 503, code: "database_busy",
+                text: "database \(name.text) is being opened or closed; try again")
+        case .databaseFailed(let name):
+            HTTPFailure(
+                status: 503, code: "database_failed",
+                text: "a write to database \(name.text) failed on the server; try again")
+        case .queueFull(let name):
+            HTTPFailure(
+                status: 503, code: "queue_full",
+                text: "too many requests wait for database \(name.text); try again")
+        case .closed:
+            HTTPFailure(status: 503, code: "stopping", text: "the server is stopping")
+        case .revisionGone:
+            HTTPFailure(
+                status: 410, code: "revision_gone",
+                text: "the pages of that revision are no longer kept")
+        case .file, .corruptFile, .sqlite:
+            HTTPFailure(
+                status: 500, code: "internal",
+                text: "the server could not read or write the database; its log says why")
+        case .importRefused(let reasons):
+            HTTPFailure(
+                status: 422, code: "import_refused", text: reasons.joined(separator: "; "))
+        }
+    }
+}
+
+extension ZstdError {
+    var httpFailure: HTTPFailure {
+        switch self {
+        case .malformed, .truncated, .windowTooLarge:
+            HTTPFailure(
+                status: 400, code: "malformed_zstd",
+                text: "the body is not zstd with a window of at most 8 MiB")
+        case .outputTooLarge(let limit):
+            HTTPFailure(
+                status: 413, code: "body_too_large",
+                text: "the decompressed body exceeds \(limit) bytes")
+        case .outOfMemory:
+            HTTPFailure(status: 503, code: "out_of_memory", text: "try again later")
+        }
+    }
+}
+
+extension PullRequestError {
+    var httpFailure: HTTPFailure {
+        HTTPFailure(
+            status: 400, code: "malformed_pull", text: "the body is not a pull request: \(self)")
+    }
+}
+
+extension PullFailure {
+    var httpFailure: HTTPFailure {
+        switch self {
+        case .refused(.otherDatabase):
+            HTTPFailure(
+                status: 409, code: "other_database",
+                text: "this replica belongs to another database: the one it was made from was "
+                    + "deleted or replaced under the same name; start with a new local file")
+        case .refused(.revisionGone):
+            HTTPFailure(
+                status: 410, code: "revision_gone",
+                text: "the pages of that revision are no longer kept; start the download again")
+        case .refused(.revisionUnreadable):
+            HTTPFailure(
+                status: 400, code: "revision_unreadable",
+                text: "server_revision is not one that this server gave out")
+        case .malformedSelector:
+            HTTPFailure(
+                status: 400, code: "malformed_selector",
+                text: "server_pages_selector is not a portable roaring bitmap")
+        case .storage(let error): error.httpFailure
+        }
+    }
+}
+
+extension PipelineDecodingError {
+    var httpFailure: HTTPFailure {
+        HTTPFailure(status: 400, code: "malformed_pipeline", text: description)
+    }
+}
+
+extension PipelineExecution.Failure {
+    var httpFailure: HTTPFailure {
+        switch self {
+        case .storage(let error): error.httpFailure
+        case .pipeline(let error):
+            switch error {
+            case .needsWriter, .storage:
+                HTTPFailure(status: 500, code: "internal", text: error.message)
+            case .streamsUnsupported, .batonUnknown:
+                HTTPFailure(status: 400, code: error.code, text: error.message)
+            }
+        }
+    }
+}
+
+extension DatabaseRoute.Failure {
+    var httpFailure: HTTPFailure {
+        switch self {
+        case .invalidName:
+            HTTPFailure(
+                status: 400, code: "invalid_database_name",
+                text: "a database name has 1 to 128 letters, digits, _ and -")
+        case .invalidPath:
+            HTTPFailure(status: 404, code: "not_found", text: "there is nothing at this path")
+        }
+    }
+}

@@ -1,0 +1,24 @@
+package import HTTP
+
+/// An error as a client sees it.
+///
+/// `code` is stable across releases. `text` is for a person and holds no paths and no content.
+package struct HTTPFailure: Error, Equatable, Sendable {
+    package let status: Int
+    package let code: String
+    package let text: String
+
+    package init(status: Int, code: String, text: String) {
+        self.status = status
+        self.code = code
+        self.text = text
+    }
+
+    /// `{"error": text, "code": code}`.
+    package var response: HTTPResponse {
+        var headers: [(name: String, value: String)] = []
+        // These pass: the client may try again.
+        if status == 503 || status == 429 { headers.append(("retry-after", "1")) }
+        return .failure(status: status, code: code, text: text, headers: headers)
+    }
+}

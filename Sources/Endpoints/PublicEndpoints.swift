@@ -1,0 +1,128 @@
+package import Execution
+package import HTTP
+package import Logging
+internal import Primitives
+internal import Replication
+package import Storage
+
+/// The listener for sync clients and SQL: finds the database and the route of a request, and
+/// hands it to the endpoint (docs/protocol.md).
+package final class PublicEndpoints: HTTPHandler {
+    private enum Route {
+        case health, version, probe
+        case pull, pipeline
+    }
+
+    private let store: DatabaseStore
+    private let workers: WorkerPool
+    private let configuration: EndpointConfiguration
+    private let pull: PullEndpoint
+    private let pipeline: PipelineEndpoint
+
+    package init(
+        store: DatabaseStore, workers: WorkerPool, configuration: EndpointConfiguration,
+        logger: Logger
+    ) {
+        self.store = store
+        self.workers = workers
+        self.configuration = configuration
+        pull = PullEndpoint(
+            answering: PullAnswering(longPollLimit: configuration.longPollLimit), logger: logger)
+        pipeline = PipelineEndpoint(configuration: configuration, logger: logger)
+    }
+
+    package func bodyHandling(for head: HTTPRequestHead) -> HTTPBodyHandling {
+        if head.method == "OPTIONS" { return .refuse(CrossOrigin.preflight) }
+        do throws(HTTPFailure) {
+            switch try route(head).route {
+            case .pull:
+                return .buffer(
+                    maximumBytes: min(PullEndpoint.maximumBodySize, configuration.maximumBodySize))
+            case .pipeline: return .buffer(maximumBytes: configuration.maximumBodySize)
+            case .health, .version, .probe: return .buffer(maximumBytes: 4096)
+            }
+        } catch {
+            return .refuse(CrossOrigin.allow(error.response))
+        }
+    }
+
+    package func handle(_ request: HTTPRequest, _ responder: any HTTPResponder) {
+        let responder = CrossOriginResponder(responder)
+        do throws(HTTPFailure) {
+            let (route, reference) = try route(request.head)
+            switch route {
+            case .health: responder.respond(InfoEndpoint.health)
+            case .version: responder.respond(InfoEndpoint.version(configuration))
+            case .probe: responder.respond(HTTPResponse(status: 200))
+            case .pull, .pipeline:
+                try perform(route, on: reference, request, responder)
+            }
+        } catch {
+            responder.respond(error.response)
+        }
+    }
+
+    private func perform(
+        _ route: Route, on reference: DatabaseRoute.Reference, _ request: HTTPRequest,
+        _ responder: any HTTPResponder
+    ) throws(HTTPFailure) {
+        let body = try RequestBody.decode(request, limit: configuration.maximumBodySize)
+        let (pull, pipeline, workers) = (pull, pipeline, workers)
+        store.acquire(resolve(reference)) { result in
+            switch result {
+            case .failure(let error): responder.respond(error.httpFailure.response)
+            case .success(let lease):
+                if case .pull = route {
+                    pull.handle(body, lease: lease, responder: responder)
+                } else {
+                    // Parsing megabytes of JSON is no work for an event loop.
+                    workers.submit {
+                        pipeline.handle(body, lease: lease, responder: responder)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Host names come in lower case; a database may have been named otherwise.
+    private func resolve(_ reference: DatabaseRoute.Reference) -> DatabaseName {
+        guard reference.ignoresCase, !store.contains(reference.name) else { return reference.name }
+        let wanted = reference.name.text.lowercased()
+        let candidates = store.names.filter { $0.text.lowercased() == wanted }
+        return candidates.count == 1 ? candidates[0] : reference.name
+    }
+
+    private func route(
+        _ head: HTTPRequestHead
+    ) throws(HTTPFailure) -> (route: Route, database: DatabaseRoute.Reference) {
+        if head.headers["x-turso-encryption-key"] != nil {
+            throw HTTPFailure(
+                status: 400, code: "encryption_not_supported",
+                text: "this server does not encrypt databases; remove the encryption key")
+        }
+        let target: DatabaseRoute
+        do {
+            target = try DatabaseRoute(
+                path: head.path, headers: head.headers, baseDomains: configuration.baseDomains)
+        } catch {
+            throw error.httpFailure
+        }
+        let known: (route: Route, methods: [String])
+        switch target.path {
+        case "/health": known = (.health, ["GET", "HEAD"])
+        case "/version": known = (.version, ["GET", "HEAD"])
+        case "/v2": known = (.probe, ["GET", "HEAD"])
+        case "/pull-updates": known = (.pull, ["POST"])
+        case "/v2/pipeline": known = (.pipeline, ["POST"])
+        default:
+            throw HTTPFailure(
+                status: 404, code: "not_found", text: "there is nothing at this path")
+        }
+        guard known.methods.contains(head.method) else {
+            throw HTTPFailure(
+                status: 405, code: "method_not_allowed",
+                text: "use \(known.methods.joined(separator: " or ")) here")
+        }
+        return (known.route, target.database)
+    }
+}

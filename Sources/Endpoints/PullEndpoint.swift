@@ -1,0 +1,126 @@
+internal import HTTP
+internal import Logging
+internal import Primitives
+internal import Replication
+internal import Storage
+internal import Synchronization
+internal import WireProtocol
+
+/// `POST /pull-updates`: docs/protocol.md, "Pull".
+struct PullEndpoint: Sendable {
+    /// Request bodies hold two revisions and a bitmap.
+    static let maximumBodySize = 8 << 20
+
+    let answering: PullAnswering
+    let logger: Logger
+
+    func handle(_ body: [UInt8], lease: DatabaseLease, responder: any HTTPResponder) {
+        do throws(PullRequestError) {
+            let request = try PullRequest(decoding: body)
+            respond(to: request, lease: lease, responder: responder, mayWait: true)
+        } catch {
+            responder.respond(error.httpFailure.response)
+        }
+    }
+
+    private func respond(
+        to request: PullRequest, lease: DatabaseLease, responder: any HTTPResponder, mayWait: Bool
+    ) {
+        do throws(PullFailure) {
+            switch try answering.answer(request, lease: lease, mayWait: mayWait) {
+            case .unchanged(let header): responder.respond(Self.response(PieceSource(header)))
+            case .pages(let stream): responder.respond(Self.response(stream))
+            case .wait(let commit, let duration):
+                wait(
+                    for: duration, commit: commit, request: request, lease: lease,
+                    responder: responder)
+            }
+        } catch {
+            responder.respond(error.httpFailure.response)
+        }
+    }
+
+    /// Holds the request until the head moves, the time is over, the client goes or the server
+    /// stops; whichever comes first answers.
+    private func wait(
+        for duration: Duration, commit: CommitNumber, request: PullRequest, lease: DatabaseLease,
+        responder: any HTTPResponder
+    ) {
+        let poll = LongPoll(database: lease.database) { reason in
+            guard reason != .clientGone else { return }
+            respond(to: request, lease: lease, responder: responder, mayWait: false)
+        }
+        responder.onClientGone { poll.end(.clientGone) }
+        responder.onShutdown { poll.end(.timeOver) }
+        responder.schedule(after: duration) { poll.end(.timeOver) }
+        poll.begin(commit: commit)
+    }
+
+    /// Always chunked: a client takes a body with Content-Length that is cut between two messages
+    /// for a complete one.
+    private static func response(_ source: any HTTPBodySource) -> HTTPResponse {
+        HTTPResponse(
+            status: 200, headers: [("content-type", "application/protobuf")],
+            body: .stream(source, length: nil))
+    }
+}
+
+/// One held request. Ends once, for one reason.
+private final class LongPoll: Sendable {
+    enum Reason { case headMoved, timeOver, clientGone }
+
+    private struct State {
+        var waiter: Database.WaiterID?
+        var isOver = false
+    }
+
+    private let database: Database
+    private let state = Mutex(State())
+    private let ended: @Sendable (Reason) -> Void
+
+    init(database: Database, ended: @escaping @Sendable (Reason) -> Void) {
+        self.database = database
+        self.ended = ended
+    }
+
+    func begin(commit: CommitNumber) {
+        let waiter = database.whenHead(differsFrom: commit) { self.end(.headMoved) }
+        guard let waiter else { return end(.headMoved) }
+        let isOver = state.withLock { state -> Bool in
+            state.waiter = waiter
+            return state.isOver
+        }
+        if isOver { database.cancelWaiter(waiter) }
+    }
+
+    func end(_ reason: Reason) {
+        let (isFirst, waiter) = state.withLock { state -> (Bool, Database.WaiterID?) in
+            defer { state.isOver = true }
+            return (!state.isOver, state.waiter)
+        }
+        guard isFirst else { return }
+        if let waiter { database.cancelWaiter(waiter) }
+        ended(reason)
+    }
+}
+
+extension PageStream: HTTPBodySource {
+    package func nextChunk(maximumBytes: Int) throws -> [UInt8]? {
+        try nextPiece(maximumBytes: maximumBytes)
+    }
+}
+
+/// A body that is there already.
+private final class PieceSource: HTTPBodySource, @unchecked Sendable {
+    // @unchecked: pieces are asked for one after another.
+    private var piece: [UInt8]?
+
+    init(_ piece: [UInt8]) { self.piece = piece }
+
+    func nextChunk(maximumBytes: Int) -> [UInt8]? {
+        defer { piece = nil }
+        return piece
+    }
+
+    func close() {}
+}

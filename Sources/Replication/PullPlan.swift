@@ -1,0 +1,104 @@
+package import Primitives
+
+/// What a pull asks for, after its bytes were decoded. Pure; see docs/protocol.md, "Pull".
+package struct PullQuestion: Equatable, Sendable {
+    /// The revision whose pages are wanted; nil for the newest.
+    package var serverRevision: EchoedRevision?
+    /// The revision that the replica has; nil for none.
+    package var clientRevision: EchoedRevision?
+    /// Whether the client names the pages it wants; otherwise it wants all.
+    package var hasSelection: Bool
+    package var longPoll: Duration
+
+    package init(
+        serverRevision: EchoedRevision?, clientRevision: EchoedRevision?, hasSelection: Bool,
+        longPoll: Duration
+    ) {
+        self.serverRevision = serverRevision
+        self.clientRevision = clientRevision
+        self.hasSelection = hasSelection
+        self.longPoll = longPoll
+    }
+}
+
+/// A revision as a client sent it back, judged by the database it was sent to.
+package enum EchoedRevision: Equatable, Sendable {
+    /// One of this database's states.
+    case known(Revision)
+    /// This database's, but its books do not hold it: pruned, or from another copy of the folder.
+    case unknown(Revision)
+    /// Of a database with another identity: one that was deleted or replaced under this name.
+    case foreign
+    /// Nothing that this server ever wrote.
+    case unreadable
+}
+
+/// Why a pull is refused.
+package enum PullRefusal: Error, Equatable, Sendable {
+    /// The replica belongs to another database; its unpushed changes must not be mixed in.
+    case otherDatabase
+    /// The revision whose pages are wanted is not kept any more.
+    case revisionGone
+    /// The revision whose pages are wanted was never one of ours.
+    case revisionUnreadable
+}
+
+/// What to answer to a pull.
+package enum PullPlan: Equatable, Sendable {
+    package enum Pages: Equatable, Sendable {
+        case all
+        case changed(after: CommitNumber)
+        /// Those that the client named, as far as they exist.
+        ///
+        /// - withFirst: page 0 as well, named or not. A client that does not get it at first
+        ///   contact dies.
+        case selected(withFirst: Bool)
+    }
+
+    /// A header and no pages.
+    case unchanged
+    /// Hold the request until the head moves or the time is over, then plan again.
+    case wait(Duration)
+    /// Pages of the newest state.
+    case newest(Pages, keepsRevision: Bool)
+    /// Pages of an older state.
+    case revision(Revision, Pages)
+    case refuse(PullRefusal)
+
+    /// - Parameter head: the newest durable commit.
+    package init(_ question: PullQuestion, head: CommitNumber) {
+        switch question.serverRevision {
+        case .known(let revision):
+            self = .revision(revision, Self.pages(question))
+        case .unknown: self = .refuse(.revisionGone)
+        case .foreign: self = .refuse(.otherDatabase)
+        case .unreadable: self = .refuse(.revisionUnreadable)
+        case nil: self = Self.newestPlan(question, head: head)
+        }
+    }
+
+    private static func newestPlan(_ question: PullQuestion, head: CommitNumber) -> PullPlan {
+        switch question.clientRevision {
+        case nil:
+            guard question.hasSelection else { return .newest(.all, keepsRevision: false) }
+            // It may come back for the rest of this revision: a chunked bootstrap looks the same
+            // as a partial one.
+            return .newest(.selected(withFirst: true), keepsRevision: true)
+        case .foreign: return .refuse(.otherDatabase)
+        case .unknown, .unreadable:
+            // Every page as an increment works on all clients, also with unpushed changes.
+            return .newest(.all, keepsRevision: false)
+        case .known(let revision) where revision.commit == head:
+            return question.longPoll > .zero ? .wait(question.longPoll) : .unchanged
+        case .known: return .newest(pages(question), keepsRevision: false)
+        }
+    }
+
+    private static func pages(_ question: PullQuestion) -> Pages {
+        if question.hasSelection { return .selected(withFirst: false) }
+        if case .known(let revision) = question.clientRevision {
+            return .changed(after: revision.commit)
+        }
+        return .all
+    }
+}

@@ -1,0 +1,100 @@
+package import SQLite
+package import Storage
+package import WireProtocol
+
+/// Runs SQL pipelines against an open database: on a reader if the request only reads, else on
+/// the writer, behind all writers that came before.
+package struct PipelineExecution: Sendable {
+    package enum Failure: Error {
+        case pipeline(PipelineRunnerError)
+        case storage(StorageError)
+    }
+
+    package typealias Completion = @Sendable (Result<[UInt8], Failure>) -> Void
+
+    private let options: PipelineRunner.Options
+
+    package init(options: PipelineRunner.Options) { self.options = options }
+
+    /// Calls `completion` once, on any thread, with the body of the answer: after every commit in
+    /// it, and every commit it could have seen, is durable.
+    package func run(
+        _ request: PipelineRequest, lease: DatabaseLease, completion: @escaping Completion
+    ) {
+        if request.beginsWithWrite {
+            runOnWriter(request, lease: lease, completion: completion)
+            return
+        }
+        lease.database.read(
+            { connection in
+                let outcome = PipelineRunner(
+                    connection: connection, role: .reader, options: options(for: lease),
+                    rejectedChanges: nil
+                ).run(request)
+                if outcome.isConnectionDirty { connection.close() }
+                if case .failure(.needsWriter) = outcome.body {
+                    runOnWriter(request, lease: lease, completion: completion)
+                } else {
+                    completion(outcome.body.mapError(Self.failure))
+                }
+            }, refused: { completion(.failure(.storage($0))) })
+    }
+
+    private func runOnWriter(
+        _ request: PipelineRequest, lease: DatabaseLease, completion: @escaping Completion
+    ) {
+        lease.database.write(
+            { session in
+                do throws(StorageError) {
+                    // Whoever comes here most likely writes.
+                    try session.prepareToWrite()
+                    let outcome = PipelineRunner(
+                        connection: session.connection,
+                        role: .writer(prepareToWrite: { try session.prepareToWrite() }),
+                        options: options(for: lease),
+                        rejectedChanges: SessionRejectedChanges(session)
+                    ).run(request)
+                    if outcome.isConnectionDirty { try session.replaceConnection() }
+                    completion(outcome.body.mapError(Self.failure))
+                } catch {
+                    completion(.failure(.storage(error)))
+                }
+            }, refused: { completion(.failure(.storage($0))) })
+    }
+
+    private func options(for lease: DatabaseLease) -> PipelineRunner.Options {
+        var options = options
+        let settings = lease.database.settings
+        options.isSynced = !settings.contains(.notSynced)
+        options.isStrict = settings.contains(.strictPush)
+        return options
+    }
+
+    private static func failure(_ error: PipelineRunnerError) -> Failure {
+        if case .storage(let cause as StorageError) = error { return .storage(cause) }
+        return .pipeline(error)
+    }
+}
+
+extension PipelineRequest {
+    /// Pushes begin so: they need not be tried on a reader first.
+    fileprivate var beginsWithWrite: Bool {
+        guard case .batch(let batch)? = requests.first,
+            let sql = batch.steps.first?.statement.text.sql
+        else { return false }
+        return sql == "BEGIN IMMEDIATE"
+    }
+}
+
+extension ReplicaCompatibility {
+    /// `check` in the shape that an import takes.
+    package static func findings(
+        _ connection: Connection
+    ) throws(SQLiteError) -> DatabaseImport.Findings {
+        let all = try check(connection)
+        return (
+            all.filter { $0.severity == .fatal }.map(\.description),
+            all.filter { $0.severity == .warning }.map(\.description)
+        )
+    }
+}

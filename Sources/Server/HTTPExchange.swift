@@ -1,0 +1,134 @@
+internal import HTTP
+internal import Synchronization
+internal import Transport
+
+/// One request that waits for its answer: carries the answer to the connection's loop, and word of
+/// the client's end or the server's to the handler.
+///
+/// `@unchecked Sendable`: `timers` belongs to the connection's loop; the rest is under the lock.
+final class HTTPExchange: @unchecked Sendable {
+    typealias Action = @Sendable () -> Void
+
+    private struct State {
+        var isAnswered = false
+        /// The last byte of the answer was handed over.
+        var isComplete = false
+        var isClientGone = false
+        var isStopping: Bool
+        var goneActions: [Action] = []
+        var shutdownActions: [Action] = []
+    }
+
+    private let connection: HTTPConnection
+    private let loop: EventLoop
+    private let state: Mutex<State>
+    private var timers: [LoopTimer] = []
+
+    init(connection: HTTPConnection, isStopping: Bool) {
+        self.connection = connection
+        loop = connection.socket.loop
+        state = Mutex(State(isStopping: isStopping))
+    }
+
+    // MARK: From any thread
+
+    func respond(_ response: HTTPResponse) {
+        let isFirst = state.withLock { state -> Bool in
+            defer {
+                state.isAnswered = true
+                state.shutdownActions = []
+            }
+            return !state.isAnswered
+        }
+        guard isFirst else { return connection.discard(response.body) }
+        if loop.isCurrent {
+            connection.answer(self, response)
+        } else if !loop.post({ self.connection.answer(self, response) }) {
+            connection.discard(response.body)
+        }
+    }
+
+    func onClientGone(_ action: @escaping Action) {
+        let runNow = state.withLock { state -> Bool in
+            if state.isClientGone { return true }
+            if !state.isComplete { state.goneActions.append(action) }
+            return false
+        }
+        if runNow { action() }
+    }
+
+    func onShutdown(_ action: @escaping Action) {
+        let runNow = state.withLock { state -> Bool in
+            if state.isAnswered || state.isClientGone { return false }
+            if !state.isStopping { state.shutdownActions.append(action) }
+            return state.isStopping
+        }
+        if runNow { action() }
+    }
+
+    func schedule(after delay: Duration, _ action: @escaping Action) {
+        if loop.isCurrent {
+            setTimer(after: delay, action)
+        } else {
+            loop.post { self.setTimer(after: delay, action) }
+        }
+    }
+
+    /// Nobody is left who could answer.
+    func abandon() {
+        let isAnswered = state.withLock { $0.isAnswered }
+        guard !isAnswered else { return }
+        connection.reportAbandonedRequest()
+        respond(.failure(status: 500, code: "internal", text: "the server failed to answer"))
+    }
+
+    // MARK: From the loop
+
+    private func setTimer(after delay: Duration, _ action: @escaping Action) {
+        guard isWaiting else { return }
+        let (deadline, overflow) = loop.now.addingReportingOverflow(delay.nanoseconds)
+        timers.append(
+            loop.schedule(at: overflow ? .max : deadline) { [unowned self] in
+                if isWaiting { action() }
+            })
+    }
+
+    private var isWaiting: Bool { state.withLock { !$0.isAnswered && !$0.isClientGone } }
+
+    func clientIsGone() {
+        cancelTimers()
+        let actions = state.withLock { state -> [Action] in
+            guard !state.isClientGone && !state.isComplete else { return [] }
+            state.isClientGone = true
+            state.shutdownActions = []
+            defer { state.goneActions = [] }
+            return state.goneActions
+        }
+        for action in actions { action() }
+    }
+
+    func serverIsStopping() {
+        let actions = state.withLock { state -> [Action] in
+            state.isStopping = true
+            defer { state.shutdownActions = [] }
+            return state.shutdownActions
+        }
+        for action in actions { action() }
+    }
+
+    /// The answer is complete, as far as this process is concerned.
+    func complete() {
+        cancelTimers()
+        state.withLock { state in
+            state.isComplete = true
+            state.goneActions = []
+        }
+    }
+
+    /// To be called as soon as there is nothing left to wait for, since a timer holds what its
+    /// action holds.
+    func cancelTimers() {
+        for timer in timers { loop.cancel(timer) }
+        timers = []
+    }
+}

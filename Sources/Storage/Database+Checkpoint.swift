@@ -1,0 +1,101 @@
+internal import Glibc
+internal import Logging
+internal import Primitives
+internal import SQLite
+
+/// Checkpoints: copying the WAL's pages into the main file, on the writer lane.
+///
+/// The order is what keeps every crash harmless. First the images that snapshots still need are
+/// saved; then the change file takes in all commits, durably; then meta says so, durably; only
+/// then does SQLite write to the main file, and only a complete checkpoint lets the next commit
+/// start the WAL over.
+extension Database {
+    func checkpointIfDue() {
+        let isDue = state.withLock { state in
+            state.closing == nil && state.books.walFrameCount >= state.checkpointThreshold
+        }
+        if isDue { checkpoint() }
+    }
+
+    private func checkpoint() {
+        do {
+            let result = try runCheckpoint()
+            let minimum = max(1, options.minCheckpointPageCount)
+            state.withLock { state in
+                // A reader held it up: try again when as much has been written once more.
+                state.checkpointThreshold =
+                    result.isComplete ? minimum : state.books.walFrameCount + minimum
+            }
+            logger.debug(
+                "checkpoint",
+                [
+                    ("database", name.text), ("frames", "\(result.walFrameCount)"),
+                    ("complete", "\(result.isComplete)"),
+                ])
+        } catch {
+            let minimum = max(1, options.minCheckpointPageCount)
+            state.withLock { $0.checkpointThreshold = $0.books.walFrameCount + minimum }
+            logger.warning(
+                "checkpoint_failed", [("database", name.text), ("error", "\(error)")])
+        }
+    }
+
+    private func runCheckpoint() throws -> CheckpointResult {
+        dropExpiredLeases()
+        let recorded = metaFile.meta.recordedCommit
+        let (doomed, changes, head) = state.withLock { state in
+            let doomed = state.books.prepareCheckpoint()
+            return (doomed, state.books.changes.changes(after: recorded), state.books.head)
+        }
+        try save(doomed)
+        if head > recorded { try changeFile.append(changes, upTo: head) }
+        try metaFile.update { meta in
+            meta.recordedCommit = head
+            meta.walSalts = walSalts
+            meta.walBase = walBase
+            meta.isCheckpointing = true
+        }
+        state.withLock { $0.books.checkpointBegins() }
+        let result = try writer.checkpoint(.passive)
+        if sharedFile.hasFailed { throw StorageError.databaseFailed(name) }
+        state.withLock { $0.books.checkpointEnded(isComplete: result.isComplete) }
+        let stamp = try mainFile.status()
+        try metaFile.update { meta in
+            meta.isCheckpointing = !result.isComplete
+            meta.mainFile = .init(size: stamp.size, modified: stamp.modified)
+        }
+        try rewriteChangesIfWorthwhile()
+        return result
+    }
+
+    /// Copies images to the history file. Nothing can move them meanwhile: that takes the writer
+    /// lane. The file needs no flush, because its readers do not outlive the process.
+    private func save(_ doomed: [DatabaseState.DoomedImage]) throws {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: pageSize, alignment: 4096)
+        defer { buffer.deallocate() }
+        for image in doomed {
+            switch image.location {
+            case .zeros, .history: continue
+            case .mainFile: try mainFile.read(into: buffer, at: image.page.byteOffset)
+            case .frame(let frame):
+                try walFile.read(into: buffer, at: WALScanner.pageOffset(frame: frame))
+            }
+            let slot = state.withLock { $0.books.takeHistorySlot() }
+            try historyFile.write(UnsafeRawBufferPointer(buffer), at: Int64(slot * pageSize))
+            state.withLock { $0.books.saved(image, slot: slot) }
+        }
+    }
+
+    private func rewriteChangesIfWorthwhile() throws {
+        let (pageCount, head) = state.withLock { ($0.books.databaseSize, $0.books.head) }
+        guard changeFile.wantsRewrite(pageCount: pageCount) else { return }
+        let all = state.withLock { $0.books.changes.changes(after: CommitNumber(0)) }
+        precondition(head == metaFile.meta.recordedCommit, "a commit came between")
+        try changeFile.rewrite(all, upTo: head)
+    }
+}
+
+extension CheckpointResult {
+    /// Every frame is in the main file.
+    var isComplete: Bool { !isBusy && walFrameCount == checkpointedFrameCount }
+}

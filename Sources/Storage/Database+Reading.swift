@@ -1,0 +1,166 @@
+internal import Glibc
+package import Primitives
+
+/// Snapshots: pages as of a commit, read from wherever they are by now.
+extension Database {
+    /// A view of the newest durable commit.
+    package func snapshot() throws(StorageError) -> Snapshot {
+        let taken = state.withLock { state -> Result<(Revision, UInt32), StorageError> in
+            if let closing = state.closing { return .failure(closing) }
+            let isPinned = state.books.addPin(state.books.head)
+            precondition(isPinned, "the head can always be read")
+            return .success((state.books.headRevision, state.books.databaseSize))
+        }
+        let (revision, databaseSize) = try taken.get()
+        return Snapshot(database: self, revision: revision, databaseSize: databaseSize)
+    }
+
+    /// A view of an older commit that `revision` names.
+    ///
+    /// - Throws: `revisionGone` if its pages are no longer kept, or it is not known here.
+    package func snapshot(at revision: Revision) throws(StorageError) -> Snapshot {
+        let taken = state.withLock { state -> Result<UInt32, StorageError> in
+            if let closing = state.closing { return .failure(closing) }
+            guard state.books.knows(revision), state.books.addPin(revision.commit),
+                let pin = state.books.pin(of: revision.commit)
+            else { return .failure(.revisionGone) }
+            return .success(pin.databaseSize)
+        }
+        return Snapshot(database: self, revision: revision, databaseSize: try taken.get())
+    }
+
+    /// Whether `revision` names a state that this database had and can compare with.
+    package func knows(_ revision: Revision) -> Bool {
+        state.withLock { $0.books.knows(revision) }
+    }
+
+    /// Pages up to `databaseSize` that changed after `commit`, ascending.
+    package func pages(changedAfter commit: CommitNumber, databaseSize: UInt32) -> [PageNumber] {
+        state.withLock {
+            $0.books.changes.pages(changedAfter: commit, databaseSize: databaseSize)
+        }
+    }
+
+    func removePin(_ commit: CommitNumber) {
+        state.withLock { $0.books.removePin(commit) }
+    }
+
+    // MARK: leases
+
+    /// Keeps a snapshot's commit readable for a while after the snapshot is gone, for a client
+    /// that downloads in several requests. Renews the lease if there is one.
+    package func lease(_ snapshot: Snapshot) {
+        let expiry = ContinuousClock.now + options.bootstrapLease
+        let commit = snapshot.revision.commit
+        state.withLock { state in
+            if state.leases.updateValue(expiry, forKey: commit) != nil { return }
+            let isPinned = state.books.addPin(commit)
+            precondition(isPinned, "the snapshot holds a pin")
+            guard state.leases.count > options.bootstrapLeaseLimit,
+                let oldest = state.leases.min(by: { $0.value < $1.value })?.key
+            else { return }
+            state.leases[oldest] = nil
+            state.books.removePin(oldest)
+        }
+    }
+
+    func dropExpiredLeases() {
+        let now = ContinuousClock.now
+        state.withLock { state in
+            for (commit, expiry) in state.leases where expiry < now {
+                state.leases[commit] = nil
+                state.books.removePin(commit)
+            }
+        }
+    }
+
+    // MARK: pages
+
+    /// Reads pages as of a pinned commit, looking them up again if a checkpoint moved them
+    /// meanwhile.
+    func read(
+        _ pages: ArraySlice<PageNumber>, at commit: CommitNumber,
+        into buffer: UnsafeMutableRawBufferPointer, offsets: [Int]
+    ) throws(StorageError) {
+        while true {
+            let (locations, layout) = state.withLock { state in
+                (pages.map { state.books.location(of: $0, at: commit) }, state.books.layout)
+            }
+            try readPages(pages, at: locations, into: buffer, offsets: offsets)
+            let (isSame, closing) = state.withLock { ($0.books.layout == layout, $0.closing) }
+            if let closing { throw closing }
+            if isSame { return }
+        }
+    }
+
+    private func readPages(
+        _ pages: ArraySlice<PageNumber>, at locations: [DatabaseState.Location],
+        into buffer: UnsafeMutableRawBufferPointer, offsets: [Int]
+    ) throws(StorageError) {
+        var index = 0
+        while index < locations.count {
+            let page = pages[pages.startIndex + index]
+            let target = UnsafeMutableRawBufferPointer(
+                rebasing: buffer[offsets[index]..<offsets[index] + pageSize])
+            switch locations[index] {
+            case .zeros:
+                memset(target.baseAddress!, 0, pageSize)
+                index += 1
+            case .frame(let frame):
+                try walFile.read(into: target, at: WALScanner.pageOffset(frame: frame))
+                index += 1
+            case .history(let slot):
+                try historyFile.read(into: target, at: Int64(slot * pageSize))
+                index += 1
+            case .mainFile:
+                // Neighbours in the file are read with one call.
+                var end = index + 1
+                while end < locations.count, locations[end] == .mainFile,
+                    pages[pages.startIndex + end].rawValue == page.rawValue + UInt32(end - index)
+                {
+                    end += 1
+                }
+                try readMainFile(
+                    from: page, into: buffer, offsets: offsets[index..<end])
+                index = end
+            }
+        }
+    }
+
+    private func readMainFile(
+        from page: PageNumber, into buffer: UnsafeMutableRawBufferPointer, offsets: ArraySlice<Int>
+    ) throws(StorageError) {
+        let base = buffer.baseAddress!
+        var vectors = offsets.map { iovec(iov_base: base + $0, iov_len: pageSize) }
+        var failure: StorageError?
+        var count = 0
+        vectors.withUnsafeMutableBufferPointer { vectors in
+            // At most IOV_MAX (1024) at once.
+            var done = 0
+            while done < vectors.count {
+                let part = UnsafeMutableBufferPointer(
+                    rebasing: vectors[done..<min(done + 1024, vectors.count)])
+                do throws(StorageError) {
+                    let offset = page.byteOffset + Int64(done * pageSize)
+                    let read = try mainFile.readVectors(part, at: offset)
+                    count += read
+                    if read < part.count * pageSize { return }
+                } catch {
+                    failure = error
+                    return
+                }
+                done += part.count
+            }
+        }
+        if let failure { throw failure }
+        // A short read: the file ends here, or the call was cut short. Page by page finds out.
+        var index = count / pageSize
+        while index < offsets.count {
+            let offset = offsets[offsets.startIndex + index]
+            try mainFile.read(
+                into: UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + pageSize]),
+                at: page.byteOffset + Int64(index * pageSize))
+            index += 1
+        }
+    }
+}

@@ -1,0 +1,158 @@
+internal import Logging
+internal import Primitives
+package import SQLite
+
+/// What a job on the writer lane works with; valid until the job returns.
+package struct WriterSession {
+    let database: Database
+
+    package var connection: Connection { database.writer }
+
+    /// Call before the first statement that may write: from then on commits belong to this
+    /// process, and that is recorded first, so that no other copy of the folder can give the same
+    /// name to other content.
+    package func prepareToWrite() throws(StorageError) { try database.beginEpochIfNeeded() }
+
+    /// Replaces the connection by a fresh one: a client left settings or temporary tables in it.
+    package func replaceConnection() throws(StorageError) { try database.reopenWriter() }
+}
+
+extension Database {
+    /// Runs `job` as the database's only writer, after all writers that came before.
+    ///
+    /// The job must leave no transaction open. It is not called if the database closes first:
+    /// then `refused` is.
+    package func write(
+        _ job: @escaping @Sendable (WriterSession) -> Void,
+        refused: @escaping @Sendable (StorageError) -> Void
+    ) {
+        let isAccepted = writerLane.submit { [self] in
+            if let error = state.withLock({ $0.closing }) {
+                refused(error)
+                return
+            }
+            job(WriterSession(database: self))
+            precondition(writer.isAutocommit, "a job left its transaction open")
+            if sharedFile.hasFailed { failed() }
+            checkpointIfDue()
+        }
+        if !isAccepted { refused(.queueFull(name)) }
+    }
+
+    /// Runs `job` with a connection that can only read.
+    package func read(
+        _ job: @escaping @Sendable (Connection) -> Void,
+        refused: @escaping @Sendable (StorageError) -> Void
+    ) {
+        let isAccepted = readerLane.submit { [self] in
+            do throws(StorageError) {
+                let connection = try takeReader()
+                job(connection)
+                giveBack(connection)
+            } catch {
+                refused(error)
+            }
+        }
+        if !isAccepted { refused(.queueFull(name)) }
+    }
+
+    private func takeReader() throws(StorageError) -> Connection {
+        let (idle, closing) = state.withLock { ($0.idleReaders.popLast(), $0.closing) }
+        if let closing {
+            idle?.close()
+            throw closing
+        }
+        if let idle { return idle }
+        do { return try WriterConnection.openReader(path: path + "/main.db") } catch {
+            throw .sqlite(error)
+        }
+    }
+
+    private func giveBack(_ connection: Connection) {
+        guard connection.isOpen else { return }
+        precondition(connection.isAutocommit, "a job left its transaction open")
+        let isKept = state.withLock { state -> Bool in
+            guard state.closing == nil else { return false }
+            state.idleReaders.append(connection)
+            return true
+        }
+        if !isKept { connection.close() }
+    }
+
+    /// Opens the new connection first, so that the wal-index outlives the old one.
+    func reopenWriter() throws(StorageError) {
+        let old = writer
+        do { writer = try WriterConnection.open(path: path + "/main.db") } catch {
+            throw .sqlite(error)
+        }
+        observeCommits()
+        old.onCommit(nil)
+        old.close()
+    }
+
+    func observeCommits() {
+        writer.onCommit { [unowned self] frameCount in committed(lastFrame: UInt32(frameCount)) }
+    }
+
+    func beginEpochIfNeeded() throws(StorageError) {
+        guard metaFile.meta.epochs.entries.last?.epoch != epoch else { return }
+        let head = state.withLock { $0.books.head }
+        try metaFile.update { $0.epochs.begin(epoch, after: head) }
+        state.withLock { $0.books.begin(epoch) }
+    }
+
+    /// SQLite has committed and flushed a transaction: it becomes visible to pulls.
+    func committed(lastFrame: UInt32) {
+        precondition(
+            metaFile.meta.epochs.entries.last?.epoch == epoch, "a commit without its epoch")
+        let previousFrame = state.withLock { $0.books.lastFrame }
+        let commit = recorder.takeCommit(lastFrame: lastFrame, previousFrame: previousFrame)
+        let waiters = state.withLock { state -> [Waiter] in
+            if let salts = commit.newSalts {
+                walSalts = salts
+                walBase = state.books.head
+                state.books.walStartedOver()
+            }
+            state.books.append(pages: commit.pages, databaseSize: commit.databaseSize)
+            defer { state.waiters = [:] }
+            return Array(state.waiters.values)
+        }
+        // Answering them is not the writer's work.
+        if !waiters.isEmpty { workers.submit { for waiter in waiters { waiter.wake() } } }
+    }
+
+    /// A write or flush failed. Nothing that follows the last good commit may be trusted, not
+    /// even if it can be read: the tail of the WAL is cut off and the database closed. The next
+    /// request opens it again, with all the checks of a start.
+    private func failed() {
+        logger.error("database_failed", [("database", name.text)])
+        beginClosing(.databaseFailed(name))
+        let lastFrame = state.withLock { $0.books.lastFrame }
+        do throws(StorageError) {
+            let end = WALScanner.pageOffset(frame: lastFrame + 1) - Int64(WALScanner.frameHeaderSize)
+            if try walFile.size() > end {
+                try walFile.truncate(to: end)
+                try walFile.synchronize()
+            }
+        } catch {
+            logger.error("wal_truncation_failed", [("database", name.text), ("error", "\(error)")])
+        }
+    }
+
+    /// Changes the options an operator sets for this database; durable when `completion` is
+    /// called.
+    package func changeSettings(
+        _ settings: Meta.Settings, completion: @escaping @Sendable (StorageError?) -> Void
+    ) {
+        write(
+            { [self] _ in
+                do throws(StorageError) {
+                    try metaFile.update { $0.settings = settings }
+                    settingsCache.store(settings.rawValue, ordering: .releasing)
+                    completion(nil)
+                } catch {
+                    completion(error)
+                }
+            }, refused: completion)
+    }
+}

@@ -1,0 +1,150 @@
+internal import Execution
+internal import Glibc
+internal import Logging
+package import Primitives
+internal import SQLite
+internal import Synchronization
+
+/// One open database: the owner of its files, its connections and its books.
+///
+/// Two lanes run its SQL on the worker pool: one writer, several readers. Commits and
+/// checkpoints both run on the writer lane, so they never overlap, which SQLite needs
+/// (https://www.sqlite.org/wal.html#walresetbug). Snapshots read the files directly and wait for
+/// neither.
+///
+/// `Database+Writing`, `+Checkpoint`, `+Reading` and `+Waiting` hold the rest.
+package final class Database: @unchecked Sendable {
+    // @unchecked: `state` is guarded by its mutex; what is marked "writer lane" is used by the
+    // one job that runs there; the rest never changes after `open`.
+
+    /// What the mutex guards.
+    struct Shared {
+        var books: DatabaseState
+        var leases: [CommitNumber: ContinuousClock.Instant] = [:]
+        var waiters: [UInt64: Waiter] = [:]
+        var nextWaiter: UInt64 = 0
+        var idleReaders: [Connection] = []
+        /// Set once; every later operation fails.
+        var closing: StorageError?
+        /// WAL frames at which the next checkpoint is due; moves on when one could not finish.
+        var checkpointThreshold: Int
+    }
+
+    struct Waiter {
+        let commit: CommitNumber
+        let wake: @Sendable () -> Void
+    }
+
+    package let name: DatabaseName
+    package let databaseID: DatabaseID
+    let path: String
+    let options: StorageOptions
+    let logger: Logger
+    let epoch: Epoch
+    let workers: WorkerPool
+    let state: Mutex<Shared>
+    let writerLane: Lane
+    let readerLane: Lane
+
+    let sharedFile: SharedDatabaseFile
+    /// Our own descriptor of the main file, which also holds the lock against other programs.
+    let mainFile: File
+    let walFile: File
+    let historyFile: File
+
+    // Writer lane:
+    var writer: Connection
+    let recorder: WALRecorder
+    let metaFile: MetaFile
+    let changeFile: ChangeFile
+    package let rejectedChanges: RejectedChangeLog
+    var walSalts: Meta.WALSalts?
+    var walBase: CommitNumber
+
+    /// Opens a database's folder; see `DatabaseOpening` for what happens to what a crash left.
+    init(
+        name: DatabaseName, opening: consuming DatabaseOpening, epoch: Epoch,
+        options: StorageOptions, workers: WorkerPool, logger: Logger
+    ) {
+        self.name = name
+        path = opening.path
+        databaseID = opening.books.databaseID
+        self.options = options
+        self.logger = logger
+        self.epoch = epoch
+        self.workers = workers
+        writerLane = Lane(pool: workers, limit: options.queueLimit)
+        readerLane = Lane(pool: workers, width: options.readerCount, limit: options.queueLimit)
+        sharedFile = opening.sharedFile
+        mainFile = opening.mainFile
+        walFile = opening.walFile
+        historyFile = opening.historyFile
+        writer = opening.writer
+        recorder = opening.recorder
+        metaFile = opening.metaFile
+        changeFile = opening.changeFile
+        rejectedChanges = opening.rejectedChanges
+        walSalts = opening.walSalts
+        walBase = opening.walBase
+        settingsCache = Atomic(opening.metaFile.meta.settings.rawValue)
+        state = Mutex(
+            Shared(
+                books: opening.books, checkpointThreshold: max(1, options.minCheckpointPageCount)))
+        sharedFile.observer = recorder
+        observeCommits()
+    }
+
+    package var settings: Meta.Settings {
+        Meta.Settings(rawValue: settingsCache.load(ordering: .acquiring))
+    }
+
+    /// A copy of `metaFile.meta.settings` that any thread may read.
+    let settingsCache: Atomic<UInt32>
+
+    /// The newest durable revision and the size of the database then, in pages.
+    package var head: (revision: Revision, databaseSize: UInt32) {
+        state.withLock { ($0.books.headRevision, $0.books.databaseSize) }
+    }
+
+    /// Bytes of the main file and the WAL.
+    package func sizeOnDisk() throws(StorageError) -> Int64 {
+        try mainFile.size() + walFile.size()
+    }
+
+    // MARK: closing
+
+    /// Refuses everything from now on, with `reason`, and wakes all waiters.
+    func beginClosing(_ reason: StorageError) {
+        state.withLock { if $0.closing == nil { $0.closing = reason } }
+        wakeWaiters()
+    }
+
+    /// Closes the connections behind the jobs that are queued, then calls `completion`.
+    /// Snapshots still held fail at their next read.
+    func close(reason: StorageError, completion: @escaping @Sendable () -> Void) {
+        beginClosing(reason)
+        writerLane.submitAlways { [self] in
+            let readers = state.withLock { state -> [Connection] in
+                defer { state.idleReaders = [] }
+                return state.idleReaders
+            }
+            for reader in readers { reader.close() }
+            writer.onCommit(nil)
+            writer.close()
+            DatabaseVFS.unregister(sharedFile)
+            mainFile.unlockAgainstSQLite()
+            completion()
+        }
+    }
+
+    /// Wakes all long polls, as a commit does.
+    func wakeWaiters() {
+        let waiters = state.withLock { state -> [Waiter] in
+            defer { state.waiters = [:] }
+            return Array(state.waiters.values)
+        }
+        for waiter in waiters { waiter.wake() }
+    }
+
+    var isClosing: Bool { state.withLock { $0.closing != nil } }
+}

@@ -1,0 +1,43 @@
+package import Primitives
+
+/// Figures of one database for operators.
+package struct DatabaseStatistics: Sendable {
+    package let revision: Revision
+    /// In pages.
+    package let databaseSize: UInt32
+    /// Frames that are not yet in the main file.
+    package let walFrameCount: Int
+    package let walBytes: Int64
+    package let mainBytes: Int64
+    package let historyBytes: Int64
+    package let pinCount: Int
+    package let rejectedChangeCount: Int
+    /// Long polls that are held.
+    package let waiterCount: Int
+}
+
+extension Database {
+    package func statistics() throws(StorageError) -> DatabaseStatistics {
+        let walBytes = try walFile.size()
+        let mainBytes = try mainFile.size()
+        let rejected = rejectedEntries().count
+        return state.withLock { state in
+            DatabaseStatistics(
+                revision: state.books.headRevision, databaseSize: state.books.databaseSize,
+                walFrameCount: state.books.walFrameCount, walBytes: walBytes, mainBytes: mainBytes,
+                historyBytes: Int64(state.books.history.usedSlotCount * pageSize),
+                pinCount: state.books.pinCount, rejectedChangeCount: rejected,
+                waiterCount: state.waiters.count)
+        }
+    }
+
+    /// Changes of pushes that SQLite refused while the rest of their transaction committed.
+    package func rejectedEntries() -> [RejectedChangeLog.Entry] {
+        let (epochs, head) = state.withLock { ($0.books.epochs, $0.books.head) }
+        return rejectedChanges.entries { epoch, commit in
+            // An epoch that was pruned is long over: what it recorded, it committed.
+            guard epochs.entries.contains(where: { $0.epoch == epoch }) else { return true }
+            return epochs.knows(commit, in: epoch, head: head)
+        }
+    }
+}

@@ -1,0 +1,271 @@
+internal import Dispatch
+package import Execution
+package import Logging
+package import Primitives
+internal import SQLite
+internal import Synchronization
+
+/// All databases under one data directory, which it locks for this process.
+///
+/// A database is opened by the first request for it and stays open until more than
+/// `StorageOptions.openDatabaseLimit` are; then the one that was unused the longest is closed.
+/// Safe to use from any thread. `DatabaseStore+Creating` holds what makes and removes databases.
+package final class DatabaseStore: Sendable {
+    package typealias Completion = @Sendable (Result<DatabaseLease, StorageError>) -> Void
+
+    struct OpenDatabase {
+        let database: Database
+        var leaseCount: Int
+        var lastUse: UInt64
+    }
+
+    enum Entry {
+        /// On disk only.
+        case closed
+        /// A worker opens it, or closes it to open it again, for those who wait.
+        case opening(waiting: [Completion])
+        case open(OpenDatabase)
+        /// A worker closes it; whoever comes meanwhile waits until it can be opened again.
+        case closing(waiting: [Completion])
+        /// Being made or removed: not to be found, and the name is taken.
+        case reserved
+    }
+
+    struct State {
+        var entries: [DatabaseName: Entry] = [:]
+        var openCount = 0
+        var useCounter: UInt64 = 0
+        var isClosed = false
+    }
+
+    package let directory: String
+    package let options: StorageOptions
+    let workers: WorkerPool
+    let logger: Logger
+    let state: Mutex<State>
+    /// Of this process; recorded with the first commit to each database.
+    private let epoch = RandomIdentifier.epoch()
+    /// Held open for its lock.
+    private let lockFile: File
+
+    var databasesDirectory: String { directory + "/databases" }
+    func path(of name: DatabaseName) -> String { databasesDirectory + "/" + name.text }
+
+    /// Opens the data directory, making it if need be, with a database `default` in it.
+    ///
+    /// - Throws: `dataDirectoryLocked` while another process uses it.
+    package init(
+        directory: String, options: StorageOptions, workers: WorkerPool, logger: Logger
+    ) throws(StorageError) {
+        try Directory.create(directory)
+        self.directory = try Directory.canonical(directory)
+        self.options = options
+        self.workers = workers
+        self.logger = logger
+        lockFile = try File(path: self.directory + "/LOCK", mode: .create)
+        guard try lockFile.lockWhole() else {
+            throw .dataDirectoryLocked(path: self.directory)
+        }
+        let databases = self.directory + "/databases"
+        try Directory.create(databases)
+        try Directory.synchronize(self.directory)
+        var entries: [DatabaseName: Entry] = [:]
+        for name in try Directory.names(in: databases) {
+            if name.hasPrefix(".") {
+                // Left by a crash while a database was made, received or removed.
+                try Directory.remove(databases + "/" + name)
+            } else if let name = DatabaseName(name) {
+                entries[name] = .closed
+            } else {
+                logger.warning("unexpected_file", [("name", name)])
+            }
+        }
+        state = Mutex(State(entries: entries))
+        if entries[.default] == nil { try create(.default) }
+    }
+
+    /// The names of all databases, sorted.
+    package var names: [DatabaseName] {
+        state.withLock { state in
+            state.entries.compactMap { name, entry in
+                if case .reserved = entry { nil } else { name }
+            }.sorted()
+        }
+    }
+
+    package func contains(_ name: DatabaseName) -> Bool {
+        state.withLock { state in
+            switch state.entries[name] {
+            case nil, .reserved: false
+            default: true
+            }
+        }
+    }
+
+    /// Bytes of a database's main file and WAL; 0 if it is just being removed.
+    package func sizeOnDisk(_ name: DatabaseName) -> Int64 {
+        ["main.db", "main.db-wal"].reduce(0) { sum, file in
+            let size = try? File(path: path(of: name) + "/" + file, mode: .read).size()
+            return sum + (size ?? 0)
+        }
+    }
+
+    /// The newest revision of a database, if it is open.
+    package func openHead(_ name: DatabaseName) -> Revision? {
+        let database = state.withLock { state -> Database? in
+            if case .open(let open) = state.entries[name] { open.database } else { nil }
+        }
+        return database?.head.revision
+    }
+
+    // MARK: opening
+
+    /// Calls `completion` with the database: at once if it is open, else from a worker.
+    package func acquire(_ name: DatabaseName, completion: @escaping Completion) {
+        enum Decision {
+            case ready(Database)
+            case failed(StorageError)
+            case open
+            case closeFirst(Database)
+            case wait
+        }
+        let decision = state.withLock { state -> Decision in
+            guard !state.isClosed else { return .failed(.closed) }
+            switch state.entries[name] {
+            case nil, .reserved: return .failed(.unknownDatabase(name))
+            case .closed:
+                state.entries[name] = .opening(waiting: [completion])
+                return .open
+            case .opening(let waiting):
+                state.entries[name] = .opening(waiting: waiting + [completion])
+                return .wait
+            case .closing(let waiting):
+                state.entries[name] = .closing(waiting: waiting + [completion])
+                return .wait
+            case .open(var open):
+                if open.database.isClosing {
+                    // A write failed: open it afresh, once nobody uses it any more.
+                    guard open.leaseCount == 0 else { return .failed(.databaseFailed(name)) }
+                    state.entries[name] = .closing(waiting: [completion])
+                    state.openCount -= 1
+                    return .closeFirst(open.database)
+                }
+                open.leaseCount += 1
+                state.useCounter += 1
+                open.lastUse = state.useCounter
+                state.entries[name] = .open(open)
+                return .ready(open.database)
+            }
+        }
+        switch decision {
+        case .ready(let database):
+            completion(.success(DatabaseLease(database: database, store: self)))
+        case .failed(let error): completion(.failure(error))
+        case .open: workers.submit { self.open(name) }
+        case .closeFirst(let database): close(database)
+        case .wait: break
+        }
+    }
+
+    private func open(_ name: DatabaseName) {
+        let result: Result<Database, StorageError>
+        do throws(StorageError) {
+            let opening = try DatabaseOpening(name: name, path: path(of: name), logger: logger)
+            result = .success(
+                Database(
+                    name: name, opening: opening, epoch: epoch, options: options,
+                    workers: workers, logger: logger))
+        } catch {
+            logger.error("open_failed", [("database", name.text), ("error", "\(error)")])
+            result = .failure(error)
+        }
+        let waiting = state.withLock { state -> [Completion] in
+            guard case .opening(let waiting) = state.entries[name] else {
+                preconditionFailure("a database was opened twice")
+            }
+            switch result {
+            case .success(let database):
+                state.useCounter += 1
+                state.openCount += 1
+                state.entries[name] = .open(
+                    OpenDatabase(
+                        database: database, leaseCount: waiting.count, lastUse: state.useCounter))
+            case .failure: state.entries[name] = .closed
+            }
+            return waiting
+        }
+        for completion in waiting {
+            completion(result.map { DatabaseLease(database: $0, store: self) })
+        }
+        closeUnusedIfTooMany()
+    }
+
+    // MARK: closing
+
+    func leaseEnded(_ database: Database) {
+        state.withLock { state in
+            guard case .open(var open) = state.entries[database.name], open.database === database
+            else { return }
+            open.leaseCount -= 1
+            state.entries[database.name] = .open(open)
+        }
+        closeUnusedIfTooMany()
+    }
+
+    private func closeUnusedIfTooMany() {
+        let victim = state.withLock { state -> Database? in
+            guard state.openCount > options.openDatabaseLimit, !state.isClosed else { return nil }
+            var oldest: OpenDatabase?
+            for case .open(let open) in state.entries.values where open.leaseCount == 0 {
+                if open.lastUse < oldest?.lastUse ?? .max { oldest = open }
+            }
+            guard let oldest else { return nil }
+            state.entries[oldest.database.name] = .closing(waiting: [])
+            state.openCount -= 1
+            return oldest.database
+        }
+        if let victim { close(victim) }
+    }
+
+    /// Closes a database whose entry is `.closing`, then opens it again if somebody waits.
+    private func close(_ database: Database) {
+        database.close(reason: .closed) {
+            let mustOpen = self.state.withLock { state -> Bool in
+                guard case .closing(let waiting) = state.entries[database.name] else {
+                    preconditionFailure("a database was closed twice")
+                }
+                state.entries[database.name] =
+                    waiting.isEmpty ? .closed : .opening(waiting: waiting)
+                return !waiting.isEmpty
+            }
+            if mustOpen { self.workers.submit { self.open(database.name) } }
+        }
+    }
+
+    /// Closes all databases and refuses further use. Call from a thread that is not a worker.
+    package func close() {
+        let open = state.withLock { state -> [Database] in
+            state.isClosed = true
+            return state.entries.values.compactMap { entry in
+                if case .open(let open) = entry { open.database } else { nil }
+            }
+        }
+        let group = DispatchGroup()
+        for database in open {
+            group.enter()
+            database.close(reason: .closed) { group.leave() }
+        }
+        group.wait()
+        lockFile.unlockWhole()
+    }
+
+    /// Tells long polls that the server stops, so that they answer now.
+    package func wakeAllWaiters() {
+        let open = state.withLock { state in
+            state.entries.values.compactMap { entry -> Database? in
+                if case .open(let open) = entry { open.database } else { nil }
+            }
+        }
+        for database in open { database.wakeWaiters() }
+    }
+}

@@ -1,0 +1,42 @@
+internal import Primitives
+
+/// Gives out a snapshot as the bytes of an ordinary SQLite file, piece by piece.
+///
+/// The file is in rollback mode (bytes 18 and 19 of its header are 1), so that it can be read
+/// without a WAL beside it.
+package final class SnapshotExporter {
+    private let snapshot: Snapshot
+    private var next: UInt32 = 1
+
+    package init(_ snapshot: Snapshot) { self.snapshot = snapshot }
+
+    package var databaseSize: UInt32 { snapshot.databaseSize }
+
+    /// Whole pages of at most `maximumBytes`, at least one; nil at the end.
+    package func nextPiece(maximumBytes: Int) throws(StorageError) -> [UInt8]? {
+        guard next <= snapshot.databaseSize else { return nil }
+        let count = min(UInt32(max(1, maximumBytes / pageSize)), snapshot.databaseSize - next + 1)
+        let pages = (next..<next + count).compactMap { PageNumber($0) }
+        var failure: StorageError?
+        var bytes = [UInt8](unsafeUninitializedCapacity: pages.count * pageSize) { buffer, size in
+            do throws(StorageError) {
+                try snapshot.read(
+                    pages[...], into: UnsafeMutableRawBufferPointer(buffer),
+                    at: pages.indices.map { $0 * pageSize })
+                size = pages.count * pageSize
+            } catch {
+                failure = error
+                size = 0
+            }
+        }
+        if let failure { throw failure }
+        if next == 1 {
+            bytes[18] = 1
+            bytes[19] = 1
+        }
+        next += count
+        return bytes
+    }
+
+    package func close() { snapshot.release() }
+}

@@ -1,0 +1,27 @@
+internal import Primitives
+
+/// A file in the data directory that is being received. Removed when it is let go.
+package final class Upload {
+    package let path: String
+    private let file: File
+    private var end: Int64 = 0
+
+    init(path: String) throws(StorageError) {
+        self.path = path
+        file = try File(path: path, mode: .create)
+    }
+
+    deinit { try? Directory.removeFile(path) }
+
+    package func append(_ bytes: [UInt8]) throws(StorageError) {
+        try file.write(bytes, at: end)
+        end += Int64(bytes.count)
+    }
+}
+
+extension DatabaseStore {
+    /// Begins to receive a file; a crash leaves it to be removed at the next start.
+    package func beginUpload() throws(StorageError) -> Upload {
+        try Upload(path: temporaryPath("upload"))
+    }
+}

@@ -1,0 +1,193 @@
+internal import CLinux
+internal import Glibc
+
+/// The system calls of this module, in one place: each is repeated after `EINTR`, reports `errno`
+/// as it was, and takes `EBADF` for what it is, a mistake of ours that may already have written to
+/// somebody else's descriptor.
+enum SystemCall {
+    /// What a non-blocking call came to.
+    enum Outcome {
+        case value(Int)
+        /// Nothing to be had right now.
+        case wouldBlock
+        case failed(Int32)
+    }
+
+    @inline(__always)
+    private static func call(_ name: StaticString, _ body: () -> Int) -> Outcome {
+        while true {
+            let result = body()
+            if result >= 0 { return .value(result) }
+            let code = errno
+            switch code {
+            case EINTR: continue
+            case EAGAIN: return .wouldBlock
+            case EBADF: preconditionFailure("\(name) on a descriptor that is not open")
+            default: return .failed(code)
+            }
+        }
+    }
+
+    private static func checked(
+        _ name: StaticString, _ body: () -> Int32
+    ) throws(TransportError) -> Int32 {
+        switch call(name, { Int(body()) }) {
+        case .value(let value): return Int32(value)
+        case .wouldBlock: throw .systemCall(name: "\(name)", code: EAGAIN)
+        case .failed(let code): throw .systemCall(name: "\(name)", code: code)
+        }
+    }
+
+    /// Not repeated after `EINTR`: on Linux the descriptor is gone then, and its number may
+    /// already be another's.
+    static func close(_ descriptor: Int32) {
+        if Glibc.close(descriptor) != 0 && errno == EBADF {
+            preconditionFailure("close on a descriptor that is not open")
+        }
+    }
+
+    // MARK: Waiting
+
+    static func makeEpoll() throws(TransportError) -> Int32 {
+        try checked("epoll_create1") { epoll_create1(Int32(EPOLL_CLOEXEC)) }
+    }
+
+    static func makeEvent() throws(TransportError) -> Int32 {
+        try checked("eventfd") {
+            eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+        }
+    }
+
+    static func signal(event: Int32) {
+        var one: UInt64 = 1
+        _ = call("write") { Glibc.write(event, &one, 8) }
+    }
+
+    static func reset(event: Int32) {
+        var value: UInt64 = 0
+        _ = call("read") { Glibc.read(event, &value, 8) }
+    }
+
+    /// - Parameter token: comes back with every event of the descriptor.
+    static func watch(
+        _ descriptor: Int32, events: UInt32, token: UInt64, in epoll: Int32
+    ) throws(TransportError) {
+        var event = epoll_event(events: events, data: epoll_data_t(u64: token))
+        _ = try checked("epoll_ctl") { epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) }
+    }
+
+    static func unwatch(_ descriptor: Int32, in epoll: Int32) {
+        var event = epoll_event()
+        _ = call("epoll_ctl") { Int(epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, &event)) }
+    }
+
+    /// Unlike the others it comes back from a signal, with 0, because the time-out would start
+    /// over.
+    static func wait(
+        in epoll: Int32, events: UnsafeMutableBufferPointer<epoll_event>, milliseconds: Int32
+    ) -> Int {
+        let count = epoll_wait(epoll, events.baseAddress, Int32(events.count), milliseconds)
+        if count >= 0 { return Int(count) }
+        let code = errno
+        precondition(code == EINTR, "epoll_wait failed with \(code)")
+        return 0
+    }
+
+    // MARK: Sockets
+
+    static func makeSocket(family: Int32) throws(TransportError) -> Int32 {
+        let type = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+        return try checked("socket") { socket(family, type, 0) }
+    }
+
+    static func bind(_ descriptor: Int32, to address: SocketAddress) throws(TransportError) {
+        _ = try checked("bind") {
+            address.withPointer { Glibc.bind(descriptor, $0, $1) }
+        }
+    }
+
+    static func listen(_ descriptor: Int32, backlog: Int32) throws(TransportError) {
+        _ = try checked("listen") { Glibc.listen(descriptor, backlog) }
+    }
+
+    static func localAddress(of descriptor: Int32) throws(TransportError) -> SocketAddress {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        _ = try checked("getsockname") {
+            withUnsafeMutablePointer(to: &storage) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    getsockname(descriptor, $0, &length)
+                }
+            }
+        }
+        return SocketAddress(storage: storage, length: length)
+    }
+
+    static func accept(_ listener: Int32) -> Outcome {
+        call("accept4") { Int(clinux_accept4(listener, nil, nil)) }
+    }
+
+    static func setOption(_ descriptor: Int32, level: Int32, name: Int32, value: Int32) {
+        var value = value
+        _ = call("setsockopt") {
+            Int(setsockopt(descriptor, level, name, &value, socklen_t(MemoryLayout<Int32>.size)))
+        }
+    }
+
+    /// Makes `close` drop what is unsent and send a reset (socket(7), SO_LINGER).
+    static func resetOnClose(_ descriptor: Int32) {
+        var value = linger(l_onoff: 1, l_linger: 0)
+        _ = call("setsockopt") {
+            Int(
+                setsockopt(
+                    descriptor, SOL_SOCKET, SO_LINGER, &value,
+                    socklen_t(MemoryLayout<linger>.size)))
+        }
+    }
+
+    static func shutdownWriting(_ descriptor: Int32) {
+        // ENOTCONN after a reset is of no interest.
+        _ = call("shutdown") { Int(shutdown(descriptor, Int32(SHUT_WR))) }
+    }
+
+    static func receive(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer) -> Outcome
+    {
+        call("recv") { recv(descriptor, buffer.baseAddress, buffer.count, 0) }
+    }
+
+    static func send(
+        _ descriptor: Int32, _ pieces: UnsafeMutableBufferPointer<iovec>
+    ) -> Outcome {
+        var message = msghdr()
+        message.msg_iov = pieces.baseAddress
+        message.msg_iovlen = pieces.count
+        return call("sendmsg") { sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL)) }
+    }
+
+    /// Bytes that the peer has not acknowledged (tcp(7), SIOCOUTQ).
+    static func unacknowledgedCount(_ descriptor: Int32) -> Int {
+        var count: Int32 = 0
+        _ = call("ioctl") { Int(clinux_unsent_count(descriptor, &count)) }
+        return Int(count)
+    }
+
+    static func ignorePipeSignal() {
+        _ = Glibc.signal(SIGPIPE, SIG_IGN)
+    }
+
+    // MARK: Time
+
+    /// Nanoseconds of a clock that neither jumps nor runs backwards.
+    static func monotonicTime() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
+    /// Whole seconds since 1970, precise to a few milliseconds and therefore cheap.
+    static func wallClockSeconds() -> Int {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME_COARSE, &time)
+        return Int(time.tv_sec)
+    }
+}

@@ -1,0 +1,138 @@
+internal import FoundationEssentials
+internal import Glibc
+internal import Primitives
+
+/// The databases of a running server, through its admin listener (docs/operations.md, "Admin
+/// API").
+struct RemoteAdministration: DatabaseAdministration {
+    private let client: AdminHTTPClient
+
+    init(_ url: AdminURL) { client = AdminHTTPClient(base: url) }
+
+    func create(_ name: DatabaseName) throws(AdministrationError) {
+        try check(client.send("POST", "\(Self.path(name))/create", .json("{}")), name)
+    }
+
+    func list() throws(AdministrationError) -> [DatabaseSummary] {
+        let response = try client.send("GET", "/v1/namespaces")
+        try check(response, nil)
+        let answer = try decode(ListAnswer.self, response)
+        return answer.namespaces
+            .map {
+                DatabaseSummary(
+                    name: $0.name, sizeBytes: $0.sizeBytes, revision: $0.revision ?? "")
+            }
+            .sorted { $0.name < $1.name }
+    }
+
+    func delete(_ name: DatabaseName) throws(AdministrationError) {
+        try check(client.send("DELETE", Self.path(name)), name)
+    }
+
+    func importFile(
+        _ name: DatabaseName, from path: String, progress: @escaping (TransferProgress) -> Void
+    ) throws(AdministrationError) -> ImportSummary {
+        let descriptor = try Self.open(path, O_RDONLY)
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw Self.inputOutput(path) }
+        let size = UInt64(status.st_size)
+        // From the last byte on, the server is at work: it checks the file before it answers.
+        let response = try client.send(
+            "PUT", "\(Self.path(name))/import",
+            .file(descriptor: descriptor, size: size, type: "application/vnd.sqlite3")
+        ) { sent in
+            let step = sent < size ? "uploading" : "waiting for the server's checks"
+            progress(TransferProgress(step: step, completedBytes: sent, totalBytes: size))
+        }
+        try check(response, name)
+        let answer = try decode(ImportAnswer.self, response)
+        return ImportSummary(pageCount: answer.pages, warnings: answer.warnings ?? [])
+    }
+
+    func exportFile(
+        _ name: DatabaseName, to path: String, progress: @escaping (TransferProgress) -> Void
+    ) throws(AdministrationError) {
+        // The answer is chunked; the listing says about how much will come.
+        let expected = try list().first { $0.name == name.text }?.sizeBytes
+        let descriptor = try Self.open(path, O_WRONLY | O_TRUNC)
+        defer { close(descriptor) }
+        let response = try client.send("GET", "\(Self.path(name))/export", to: descriptor) {
+            progress(
+                TransferProgress(
+                    step: "downloading", completedBytes: $0, totalBytes: expected))
+        }
+        try check(response, name)
+    }
+
+    /// Throws what a status other than 200...299 says.
+    ///
+    /// - Parameter name: the database that the request was about.
+    private func check(
+        _ response: AdminHTTPClient.Response, _ name: DatabaseName?
+    ) throws(AdministrationError) {
+        guard !(200...299).contains(response.status) else { return }
+        let answer = try? JSONDecoder().decode(ErrorAnswer.self, from: Data(response.body))
+        let message = answer?.error ?? "the server answered with status \(response.status)"
+        switch (response.status, name) {
+        case (404, let name?) where answer != nil: throw .noSuchDatabase(name)
+        case (404, _):
+            // No error of ours: another server, or the port of the sync clients.
+            throw .unavailable("\(client.base.text) is not a Tidemark admin listener")
+        case (409, let name?): throw .databaseExists(name)
+        case (400...499, let name?) where message.contains("already exists"):
+            throw .databaseExists(name)
+        case (429, _), (503, _): throw .unavailable(message)
+        case (400...499, _): throw .rejected(message)
+        default: throw .failed(message)
+        }
+    }
+
+    private func decode<Answer: Decodable>(
+        _ type: Answer.Type, _ response: AdminHTTPClient.Response
+    ) throws(AdministrationError) -> Answer {
+        do {
+            return try JSONDecoder().decode(type, from: Data(response.body))
+        } catch {
+            throw .unavailable("\(client.base.text) is not a Tidemark admin listener")
+        }
+    }
+
+    private static func path(_ name: DatabaseName) -> String { "/v1/namespaces/\(name.text)" }
+
+    private static func open(_ path: String, _ flags: Int32) throws(AdministrationError) -> Int32 {
+        let descriptor = Glibc.open(path, flags | O_CLOEXEC)
+        guard descriptor >= 0 else { throw inputOutput(path) }
+        return descriptor
+    }
+
+    private static func inputOutput(_ path: String) -> AdministrationError {
+        .inputOutput("\(path): \(String(cString: strerror(errno)))")
+    }
+}
+
+extension RemoteAdministration {
+    private struct ListAnswer: Decodable {
+        struct Namespace: Decodable {
+            let name: String
+            let sizeBytes: UInt64
+            let revision: String?
+
+            enum CodingKeys: String, CodingKey {
+                case name
+                case sizeBytes = "size_bytes"
+                case revision
+            }
+        }
+        let namespaces: [Namespace]
+    }
+
+    private struct ImportAnswer: Decodable {
+        let pages: UInt64?
+        let warnings: [String]?
+    }
+
+    private struct ErrorAnswer: Decodable {
+        let error: String
+    }
+}

@@ -1,0 +1,56 @@
+internal import Glibc
+
+/// A configuration file as it was written: keys with their texts, not yet checked against the
+/// options. One mapping of scalars, or of lists of scalars; nothing else of YAML.
+struct ConfigurationFile: Equatable, Sendable {
+    struct Entry: Equatable, Sendable {
+        let key: String
+        /// One for a scalar, any number for a list.
+        let texts: [String]
+        /// 1-based, of the key.
+        let line: Int
+    }
+
+    /// As the person named it; for messages.
+    let path: String
+    let entries: [Entry]
+
+    /// Far more than all options with all their comments; a log file given by mistake is not read.
+    private static let maximumSize = 1 << 20
+
+    /// Reads the file at `path`; a failure names the file and, where there is one, the line.
+    static func read(_ path: String) throws(CommandFailure) -> ConfigurationFile {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw unreadable(path, errno) }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 16_384)
+        while true {
+            let count = buffer.withUnsafeMutableBytes {
+                Glibc.read(descriptor, $0.baseAddress, $0.count)
+            }
+            if count == 0 { break }
+            if count > 0 {
+                bytes += buffer[..<count]
+            } else if errno != EINTR {
+                throw unreadable(path, errno)
+            }
+            guard bytes.count <= maximumSize else {
+                throw CommandFailure(.configuration, "\(path): larger than 1 MiB")
+            }
+        }
+        return try parse(bytes, path: path)
+    }
+
+    static func parse(_ bytes: [UInt8], path: String) throws(CommandFailure) -> ConfigurationFile {
+        do {
+            return ConfigurationFile(path: path, entries: try YAMLMapping.parse(bytes))
+        } catch {
+            throw CommandFailure(.configuration, "\(path):\(error.line): \(error.reason)")
+        }
+    }
+
+    private static func unreadable(_ path: String, _ errorNumber: Int32) -> CommandFailure {
+        CommandFailure(.configuration, "\(path): \(String(cString: strerror(errorNumber)))")
+    }
+}

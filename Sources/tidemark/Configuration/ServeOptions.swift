@@ -1,0 +1,74 @@
+internal import Logging
+
+/// The options of `tidemark serve`.
+enum ServeOptions {
+    static let table = OptionTable(
+        defaults: defaults, options: places + limits + times, configurationOption: "config")
+
+    private typealias Option = OptionDefinition<ServeConfiguration>
+    private static let defaults = ServeConfiguration()
+
+    private static let places: [Option] = [
+        .optional(
+            "config", "FILE", \.configurationFile, of: defaults,
+            "Read options from this YAML file; its keys are the names of the options"
+        ).scoped(.environment),
+        .value(
+            "data", "DIR", \.dataDirectory, of: defaults,
+            "Directory of the databases; made if it does not exist"),
+        .value(
+            "listen", "HOST:PORT", \.listen, of: defaults,
+            "Address that sync clients connect to; port 0 takes a free one"),
+        .optional(
+            "admin-listen", "HOST:PORT", \.adminListen, of: defaults, none: "none",
+            "Address of the admin API; `none` turns it off"),
+        .list(
+            "base-domain", "NAME", \.baseDomains, of: defaults,
+            "Domain under which the first label of a host name chooses the database; "
+                + "may be repeated"),
+        .flag(
+            "insecure-no-auth", \.isInsecureWithoutAuthentication,
+            "Listen on addresses that other machines can reach, though nobody is asked for a token"),
+        .value(
+            "log-level", "LEVEL", \.logLevel, of: defaults,
+            "Least important lines to log: debug, info, warning or error"),
+    ]
+
+    private static let limits: [Option] = [
+        .value(
+            "threads", "COUNT", \.threads, of: defaults, in: 1...256,
+            shownDefault: "number of cores, at most 4", "Event loops, which serve the connections"),
+        .value(
+            "workers", "COUNT", \.workers, of: defaults, in: 1...1024,
+            "Threads that run SQL and wait for the disk"),
+        .value(
+            "max-open-databases", "COUNT", \.maxOpenDatabases, of: defaults, in: 1...100_000,
+            "Databases kept open; beyond it the one unused the longest is closed"),
+        .value(
+            "max-connections", "COUNT", \.maxConnections, of: defaults, in: 1...1_000_000,
+            "Connections at a time, on both listeners together"),
+        .value(
+            "max-body-size", "SIZE", \.maxBodySize, of: defaults,
+            in: .bytes(1024)...(.gibibytes(64)),
+            "Largest body of a request, except for imports; units are KiB, MiB and GiB"),
+        .value(
+            "min-checkpoint-page-count", "PAGES", \.minCheckpointPageCount, of: defaults,
+            in: 1...10_000_000, "Pages in a write-ahead log at which it is checkpointed"),
+    ]
+
+    private static let times: [Option] = [
+        .value(
+            "long-poll-max", "TIME", \.longPollMax, of: defaults, in: .zero...(.seconds(3600)),
+            "Longest wait that a pull may ask for; units are ms, s, m, h and d"),
+        .value(
+            "statement-timeout", "TIME", \.statementTimeout, of: defaults,
+            in: .zero...(.seconds(86_400)), "Longest run of one SQL statement; 0s means no limit"),
+        .value(
+            "shutdown-grace", "TIME", \.shutdownGrace, of: defaults,
+            in: .zero...(.seconds(3600)), "Time that running requests get to finish on SIGTERM"),
+        .value(
+            "idle-timeout", "TIME", \.idleTimeout, of: defaults,
+            in: .seconds(1)...(.seconds(86_400)),
+            "Time after which a connection without a request is closed"),
+    ]
+}

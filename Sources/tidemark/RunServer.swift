@@ -1,0 +1,103 @@
+internal import Dispatch
+internal import Endpoints
+internal import Execution
+internal import Glibc
+internal import HTTP
+internal import Logging
+internal import Server
+internal import Storage
+
+/// Serves until SIGTERM or SIGINT; returns the exit code.
+///
+/// The order of the end matters: no new requests, then the running ones, then the databases,
+/// then the workers that served them.
+func runServer(_ configuration: ServeConfiguration) throws -> Int32 {
+    let logger = Logger.standardError(minimumLevel: configuration.logLevel)
+    let ended = DispatchSemaphore(value: 0)
+    let signals = TerminationSignals { number in
+        logger.info("stopping", [("signal", "\(number)")])
+        ended.signal()
+    }
+    defer { signals.stop() }
+    let workers = WorkerPool(threadCount: configuration.workers)
+    defer { workers.stop() }
+    let store = try openStore(configuration, workers: workers, logger: logger)
+    defer { store.close() }
+
+    let server = try HTTPServer(
+        configuration: httpConfiguration(configuration), workers: workers, logger: logger)
+    defer { server.stop(grace: configuration.shutdownGrace) }
+    let bound = try startListeners(
+        configuration, server: server, store: store, workers: workers, logger: logger)
+    if !configuration.listen.isLoopback {
+        logger.warning(
+            "no_authentication", [("hint", "everyone who reaches the listener may read and write")])
+    }
+    logger.info(
+        "ready", [("version", Version.text), ("data", store.directory), ("pid", "\(getpid())")])
+    let line = ServeCommand.readyLine(http: bound.http, admin: bound.admin)
+    _ = line.utf8CString.withUnsafeBytes { write(1, $0.baseAddress, $0.count - 1) }
+    ended.wait()
+    return 0
+}
+
+private func openStore(
+    _ configuration: ServeConfiguration, workers: WorkerPool, logger: Logger
+) throws -> DatabaseStore {
+    var options = StorageOptions()
+    options.openDatabaseLimit = configuration.maxOpenDatabases
+    options.minCheckpointPageCount = configuration.minCheckpointPageCount
+    do {
+        return try DatabaseStore(
+            directory: configuration.dataDirectory, options: options, workers: workers,
+            logger: logger)
+    } catch {
+        throw LocalAdministration.administrationError(error).commandFailure
+    }
+}
+
+private func httpConfiguration(_ configuration: ServeConfiguration) -> HTTPServerConfiguration {
+    var http = HTTPServerConfiguration()
+    http.loopCount = configuration.threads
+    http.maximumConnections = configuration.maxConnections
+    http.idleTimeout = configuration.idleTimeout
+    return http
+}
+
+private func startListeners(
+    _ configuration: ServeConfiguration, server: HTTPServer, store: DatabaseStore,
+    workers: WorkerPool, logger: Logger
+) throws -> (http: ListenAddress, admin: ListenAddress?) {
+    var endpoints = EndpointConfiguration()
+    endpoints.baseDomains = configuration.baseDomains.map(\.text)
+    endpoints.maximumBodySize = Int(clamping: configuration.maxBodySize.bytes)
+    endpoints.longPollLimit = configuration.longPollMax
+    endpoints.statementTimeout =
+        configuration.statementTimeout == .zero ? nil : configuration.statementTimeout
+    endpoints.version = Version.text
+    let http = try listen(
+        configuration.listen, server: server,
+        handler: PublicEndpoints(
+            store: store, workers: workers, configuration: endpoints, logger: logger))
+    var admin: ListenAddress?
+    if let address = configuration.adminListen {
+        admin = try listen(
+            address, server: server,
+            handler: AdminEndpoints(
+                store: store, workers: workers, configuration: endpoints, logger: logger))
+    }
+    return (http, admin)
+}
+
+private func listen(
+    _ address: ListenAddress, server: HTTPServer, handler: any HTTPHandler
+) throws -> ListenAddress {
+    do {
+        let bound = try server.start(host: address.host, port: address.port, handler: handler)
+        return ListenAddress(host: bound.host, port: bound.port)
+    } catch {
+        throw CommandFailure(
+            .unavailable, "cannot listen on \(address.optionText): \(error)",
+            hint: "Another program may use the port; choose one with --listen or --admin-listen.")
+    }
+}

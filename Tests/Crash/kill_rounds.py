@@ -1,0 +1,489 @@
+#!/usr/bin/env python3
+"""Kills the server under load, again and again, and checks what it promised.
+
+In each round pushers, pullers and plain SQL writers work on two databases until SIGKILL comes at
+a random moment. After the restart:
+
+- every acknowledged row is there exactly once, and no transaction is there in part;
+- a revision never named two contents: not before and after a restart, not for two pullers, not
+  for an incremental pull and a bootstrap;
+- revisions moved forward only, and pulls from older ones lead to the newest image;
+- the image passes SQLite's integrity check.
+
+Usage: kill_rounds.py --binary PATH [--rounds N] [--seed S]
+
+The seed decides the load and the moments asked for; threads and processes still interleave as
+they like, so a seed repeats the kind of run, not each step. Standard library only.
+"""
+
+import argparse
+import hashlib
+import http.client
+import random
+import shutil
+import sqlite3
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Interop"))
+
+from tidemark_server import Server  # noqa: E402
+from wire import PAGE_SIZE, Peer, PullRequest, SQLFailure, statement  # noqa: E402
+
+DATABASES = ("default", "second")
+PUSHERS_PER_DATABASE = 2
+PULLERS_PER_DATABASE = 2
+KEPT_IMAGES = 4
+SHORTEST_ROUND, LONGEST_ROUND = 0.02, 0.4
+NETWORK_ERRORS = (OSError, http.client.HTTPException)
+
+CREATE_CHANGE_TABLE = (
+    "CREATE TABLE IF NOT EXISTS turso_sync_last_change_id "
+    "(client_id TEXT PRIMARY KEY, pull_gen INTEGER, change_id INTEGER)"
+)
+SELECT_CHANGE = "SELECT pull_gen, change_id FROM turso_sync_last_change_id WHERE client_id = ?"
+UPSERT_CHANGE = (
+    "INSERT INTO turso_sync_last_change_id(client_id, pull_gen, change_id) VALUES (?, ?, ?) "
+    "ON CONFLICT(client_id) DO UPDATE SET pull_gen=excluded.pull_gen, "
+    "change_id=excluded.change_id"
+)
+NOT_AUTOCOMMIT = {"type": "not", "cond": {"type": "is_autocommit"}}
+
+
+class Violation(AssertionError):
+    """The server broke a promise."""
+
+
+class Round:
+    """What the threads of one round share: when to end, and what went wrong."""
+
+    def __init__(self, server):
+        self.server = server
+        self.changed = threading.Condition()
+        self.acknowledged = 0
+        self.ending = False
+        self.problems = []
+
+    def acknowledge(self):
+        with self.changed:
+            self.acknowledged += 1
+            self.changed.notify_all()
+
+    def report(self, problem):
+        with self.changed:
+            self.problems.append(problem)
+            self.changed.notify_all()
+
+    def wait_for_the_moment(self, acknowledgements, seconds):
+        """Until that many pushes were acknowledged, that time has passed, or a problem shows."""
+        with self.changed:
+            self.changed.wait_for(
+                lambda: self.acknowledged >= acknowledgements or self.problems, seconds
+            )
+
+    def run(self, step):
+        """Repeats `step` until the server is killed; before that, no error is in order."""
+        try:
+            while not self.ending:
+                step()
+        except NETWORK_ERRORS as error:
+            if not self.ending:
+                self.report(f"the server failed a request before it was killed: {error!r}")
+        except Exception as error:
+            self.report(f"{type(error).__name__}: {error}")
+
+
+class Pusher:
+    """Pushes rows as the real client does, and remembers what was acknowledged.
+
+    Rows of one pusher are numbered from 1. The number of a batch's last row is its change id, so
+    in every state of the database, for each pusher, the highest row, the mark that the same batch
+    updates, and the change id are equal.
+    """
+
+    def __init__(self, name, seed):
+        self.name = name
+        self.random = random.Random(seed)
+        self.acknowledged = 0  # The highest row known to be committed.
+        self.pending = None  # Rows sent, perhaps in vain: (first, last, statements).
+        self.floor = 0  # Rows up to this one were deleted on purpose.
+
+    def push(self, peer):
+        if self.pending is None:
+            self.pending = self.make_batch()
+        _, last, statements = self.pending
+        if self.committed_change(peer) < last:
+            self.send(peer, statements)
+        self.acknowledged = last
+        self.pending = None
+
+    def make_batch(self):
+        first = self.acknowledged + 1
+        last = first + self.random.choice((0, 0, 0, 1, 3, 20))
+        statements = []
+        for row in range(first, last + 1):
+            size = self.random.choice((10, 100, 1000, 3000, 3000, 20_000))
+            payload = self.random.randbytes(size)
+            statements.append(
+                statement(
+                    'INSERT INTO "log"("client", "row", "payload") VALUES (?,?,?)',
+                    (self.name, row, payload),
+                    want_rows=False,
+                )
+            )
+        statements.append(
+            statement(
+                'INSERT INTO "marks"("client", "row") VALUES (?,?) ON CONFLICT("client") '
+                'DO UPDATE SET "client" = excluded."client","row" = excluded."row"',
+                (self.name, last),
+                want_rows=False,
+            )
+        )
+        statements.append(statement(UPSERT_CHANGE, (self.name, 0, last), want_rows=False))
+        return first, last, statements
+
+    def committed_change(self, peer):
+        results, errors = peer.batch([(None, statement(SELECT_CHANGE, (self.name,)))])
+        if errors[0] is not None:
+            if "no such table" in errors[0]["message"]:
+                return 0
+            raise Violation(f"the change id cannot be read: {errors[0]}")
+        rows = results[0]["rows"]
+        return int(rows[0][1]["value"]) if rows else 0
+
+    def send(self, peer, statements):
+        steps = [(None, statement("BEGIN IMMEDIATE", want_rows=False))]
+        steps.append((NOT_AUTOCOMMIT, statement(CREATE_CHANGE_TABLE, want_rows=False)))
+        steps += [(NOT_AUTOCOMMIT, each) for each in statements]
+        steps.append((NOT_AUTOCOMMIT, statement("COMMIT", want_rows=False)))
+        results, errors = peer.batch(steps)
+        failed = [error for error in errors if error is not None]
+        if failed or None in results:
+            raise Violation(f"a push was answered with {failed[:3]}")
+
+
+class Image:
+    """A copy of a database, kept current by pulls.
+
+    `checksum` is the sum of all pages' hashes, so that an incremental pull costs only the pages
+    that it changed.
+    """
+
+    def __init__(self):
+        self.revision = ""
+        self.pages = {}
+        self.hashes = {}
+        self.checksum = 0
+
+    def copy(self):
+        other = Image()
+        other.revision = self.revision
+        other.pages = dict(self.pages)
+        other.hashes = dict(self.hashes)
+        other.checksum = self.checksum
+        return other
+
+    def apply(self, answer):
+        for page_id, page in answer.pages.items():
+            salt = page_id.to_bytes(16, "little")
+            value = hashlib.blake2b(page, digest_size=16, salt=salt).digest()
+            self.checksum -= self.hashes.get(page_id, 0)
+            self.hashes[page_id] = int.from_bytes(value, "little")
+            self.checksum += self.hashes[page_id]
+            self.pages[page_id] = page
+        for page_id in range(answer.db_size, len(self.pages)):
+            del self.pages[page_id]
+            self.checksum -= self.hashes.pop(page_id)
+        if sorted(self.pages) != list(range(answer.db_size)):
+            raise Violation(f"{len(self.pages)} pages of {answer.db_size} after a pull")
+        self.revision = answer.revision
+
+    def bytes(self):
+        return b"".join(self.pages[page_id] for page_id in range(len(self.pages)))
+
+
+def commit_number(revision):
+    """The commit that a revision names, by the revision's documented form."""
+    return int(revision.split(".")[3], 16)
+
+
+class Database:
+    """One database under test: its clients, and everything it ever said about its revisions."""
+
+    def __init__(self, name, seed):
+        self.name = name
+        self.random = random.Random(f"{seed}/{name}")
+        self.pushers = [
+            Pusher(f"{name}-pusher{index}", f"{seed}/{name}/push{index}")
+            for index in range(PUSHERS_PER_DATABASE)
+        ]
+        self.images = [Image() for _ in range(PULLERS_PER_DATABASE)]
+        self.kept = []  # Images of older rounds, to pull from once more.
+        self.lock = threading.Lock()
+        self.contents = {}  # Revision -> (pages, checksum).
+        self.names = {}  # Commit number -> revision.
+        self.newest = 0  # The highest commit number ever seen.
+
+    def peer(self, server):
+        return Peer(f"{server.url}/db/{self.name}", keep_alive=True, timeout=30.0)
+
+    def create(self, server):
+        peer = self.peer(server)
+        peer.sql("CREATE TABLE log(client TEXT, row INTEGER, payload BLOB)")
+        peer.sql("CREATE INDEX log_client ON log(client, row)")
+        peer.sql("CREATE TABLE marks(client TEXT PRIMARY KEY, row INTEGER)")
+        peer.sql("CREATE TABLE churn(id INTEGER PRIMARY KEY, filler BLOB)")
+        peer.close()
+
+    # Pulling
+
+    def pull(self, peer, image, long_poll_milliseconds=0):
+        """Brings `image` up to date and holds the answer to what was said before."""
+        before = image.revision
+        floor = self.newest
+        request = PullRequest(
+            client_revision=before, long_poll_timeout_ms=long_poll_milliseconds
+        )
+        image.apply(peer.pull(request))
+        content = (len(image.pages), image.checksum)
+        number = commit_number(image.revision)
+        with self.lock:
+            if self.contents.setdefault(image.revision, content) != content:
+                raise Violation(f"revision {image.revision} named two contents")
+            if self.names.setdefault(number, image.revision) != image.revision:
+                raise Violation(f"commit {number}: {self.names[number]} and {image.revision}")
+            self.newest = max(self.newest, number)
+        if number < floor or (before and number < commit_number(before)):
+            raise Violation(f"back from {before} (newest {floor}) to {image.revision}")
+
+    def check_image(self, image, at_least):
+        """Holds an image to the promises about rows; `at_least` is from pusher to row."""
+        connection = sqlite3.connect(":memory:")
+        try:
+            data = bytearray(image.bytes())
+            # A database in memory has no WAL: mark the copy as one with a rollback journal.
+            data[18:20] = b"\x01\x01"
+            connection.deserialize(bytes(data))
+            verdict = connection.execute("PRAGMA integrity_check").fetchall()
+            if verdict != [("ok",)]:
+                raise Violation(f"{image.revision}: {verdict[:5]}")
+            query = "SELECT count(*), count(DISTINCT row), max(row) FROM log WHERE client = ?"
+            for pusher in self.pushers:
+                rows, distinct, highest = connection.execute(query, (pusher.name,)).fetchone()
+                marks = connection.execute(
+                    "SELECT row FROM marks WHERE client = ?", (pusher.name,)
+                ).fetchall()
+                changes = []
+                if self.has_table(connection, "turso_sync_last_change_id"):
+                    changes = [row[1:] for row in connection.execute(SELECT_CHANGE, (pusher.name,))]
+                mark = marks[0][0] if marks else 0
+                if [(mark,)] != (changes or [(0,)]):
+                    raise Violation(f"{pusher.name}: mark {marks}, change id {changes}")
+                if (highest or pusher.floor) != mark or not rows == distinct == mark - pusher.floor:
+                    raise Violation(
+                        f"{pusher.name}: {rows} rows, {distinct} of them distinct, highest "
+                        f"{highest}, deleted up to {pusher.floor}, mark {mark}"
+                    )
+                if mark < at_least[pusher.name]:
+                    raise Violation(
+                        f"{pusher.name}: acknowledged up to {at_least[pusher.name]}, "
+                        f"but {mark} is the newest"
+                    )
+        finally:
+            connection.close()
+
+    @staticmethod
+    def has_table(connection, name):
+        query = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+        return connection.execute(query, (name,)).fetchone()[0] == 1
+
+    def acknowledged(self):
+        return {pusher.name: pusher.acknowledged for pusher in self.pushers}
+
+    # The load of one round
+
+    def start_threads(self, current):
+        steps = []
+        for pusher in self.pushers:
+            steps.append(self.pushing(current, pusher))
+        for index, image in enumerate(self.images):
+            steps.append(self.pulling(current, image, self.random.randrange(12), index == 0))
+        steps.append(self.churning(current, vacuum=self.random.random() < 0.25))
+        threads = [threading.Thread(target=current.run, args=(step,)) for step in steps]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def pushing(self, current, pusher):
+        peer = self.peer(current.server)
+
+        def step():
+            pusher.push(peer)
+            current.acknowledge()
+
+        return step
+
+    def pulling(self, current, image, check_at, long_poll):
+        """Pulls on and on; once in a round it looks into the image, and once it bootstraps."""
+        peer = self.peer(current.server)
+        pulls = 0
+
+        def step():
+            nonlocal pulls
+            at_least = self.acknowledged()
+            self.pull(peer, image, 200 if long_poll else 0)
+            if pulls == check_at:
+                self.check_image(image, at_least)
+                self.pull(peer, Image())
+            pulls += 1
+
+        return step
+
+    def churning(self, current, vacuum):
+        """Plain SQL beside the pushes: rows that come and go, and sometimes a VACUUM."""
+        peer = self.peer(current.server)
+        choices = [
+            "INSERT INTO churn(filler) VALUES(randomblob(5000)), (randomblob(300))",
+            "DELETE FROM churn WHERE id % 2 = 0",
+            "UPDATE churn SET filler = randomblob(2000) WHERE id % 5 = 1",
+        ]
+        if vacuum:
+            choices.append("VACUUM")
+        source = random.Random(self.random.random())
+
+        def step():
+            peer.sql(source.choice(choices))
+
+        return step
+
+    # After a restart
+
+    def check_after_restart(self, server):
+        peer = self.peer(server)
+        fresh = Image()
+        self.pull(peer, fresh)
+        self.check_image(fresh, self.acknowledged())
+        counts = dict(peer.sql("SELECT client, count(*) FROM log GROUP BY client"))
+        for pusher in self.pushers:
+            change = pusher.committed_change(peer)
+            if change not in {pusher.acknowledged, (pusher.pending or (0, 0))[1]}:
+                raise Violation(f"{pusher.name}: {change} was never sent")
+            if counts.get(pusher.name, 0) != change - pusher.floor:
+                raise Violation(f"{pusher.name}: SQL and pulls do not see the same rows")
+        for image in self.images + self.kept:
+            self.pull(peer, image)
+            if (image.revision, image.checksum) != (fresh.revision, fresh.checksum):
+                raise Violation(f"a pull led to {image.revision}, a bootstrap to {fresh.revision}")
+            if image.pages != fresh.pages:
+                raise Violation(f"{image.revision}: the pages are not those of a bootstrap")
+        self.keep(fresh)
+        if len(fresh.pages) * PAGE_SIZE > 6_000_000:
+            self.shrink(peer)
+        peer.close()
+
+    def keep(self, fresh):
+        """Lets some images grow old, each by another number of rounds."""
+        self.kept = [image for image in self.kept if self.random.random() < 0.8]
+        if len(self.kept) < KEPT_IMAGES:
+            self.kept.append(fresh.copy())
+
+    def shrink(self, peer):
+        """Deletes the rows so far, which were just checked, and gives their pages back."""
+        for pusher in self.pushers:
+            pusher.floor = pusher.committed_change(peer)
+        for sql in ("DELETE FROM log", "DELETE FROM churn", "VACUUM"):
+            peer.sql(sql)
+
+
+def run_round(server, databases, source):
+    """One round on a running server: load, kill, restart, checks."""
+    current = Round(server)
+    threads = [thread for each in databases for thread in each.start_threads(current)]
+    current.wait_for_the_moment(
+        source.randint(1, 120), source.uniform(SHORTEST_ROUND, LONGEST_ROUND)
+    )
+    # The threads go on until the kernel closes their connections; the flag only tells them
+    # that errors are in order from here on.
+    current.ending = True
+    server.kill()
+    for thread in threads:
+        thread.join(60)
+        if thread.is_alive():
+            raise Violation("a client is stuck though the server is gone")
+    if current.problems:
+        raise Violation("; ".join(current.problems[:3]))
+    server.start()
+    for database in databases:
+        database.check_after_restart(server)
+    return current.acknowledged
+
+
+def check_export(server, databases, directory):
+    """After a clean stop, what is on disk holds the same."""
+    server.stop()
+    for database in databases:
+        path = directory / f"{database.name}.export"
+        done = server.database_command("export", database.name, path, running=False)
+        if done.returncode != 0:
+            raise Violation(f"export of {database.name}: {done.stderr}")
+        data = path.read_bytes()
+        image = Image()
+        image.revision = "export"
+        image.pages = {
+            offset // PAGE_SIZE: data[offset : offset + PAGE_SIZE]
+            for offset in range(0, len(data), PAGE_SIZE)
+        }
+        database.check_image(image, database.acknowledged())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--binary", required=True)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--seed", type=int, default=None)
+    options = parser.parse_args()
+    seed = options.seed if options.seed is not None else random.randrange(1 << 32)
+    print(f"kill_rounds: seed {seed}, {options.rounds} rounds", flush=True)
+
+    directory = Path(tempfile.mkdtemp(prefix="tidemark-kill-"))
+    server = Server(Path(options.binary).resolve(), directory / "data", directory / "server.log")
+    databases = [Database(name, seed) for name in DATABASES]
+    source = random.Random(seed)
+    passed = acknowledged = 0
+    problem = None
+    started = time.monotonic()
+    try:
+        server.start()
+        created = server.database_command("create", "second")
+        if created.returncode != 0:
+            raise Violation(f"create: {created.stderr}")
+        for database in databases:
+            database.create(server)
+        for number in range(1, options.rounds + 1):
+            acknowledged += run_round(server, databases, source)
+            passed += 1
+            if number % 20 == 0:
+                print(f"kill_rounds: {number} rounds, {acknowledged} pushes", flush=True)
+        check_export(server, databases, directory)
+    except (Violation, AssertionError, SQLFailure, *NETWORK_ERRORS) as error:
+        problem = f"{type(error).__name__}: {error}"
+    finally:
+        if server.process is not None:
+            server.kill()
+
+    seconds = time.monotonic() - started
+    print(f"kill_rounds: {acknowledged} pushes acknowledged in {seconds:.0f} s")
+    if problem is None:
+        shutil.rmtree(directory)
+    else:
+        print(f"kill_rounds: round {passed + 1}, seed {seed}: {problem}")
+        print(f"kill_rounds: data and server log are kept in {directory}")
+    print(f"kill_rounds: {passed} passed, {0 if problem is None else 1} failed")
+    return 0 if problem is None else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

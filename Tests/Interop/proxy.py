@@ -1,0 +1,85 @@
+"""A TCP proxy that can cut answers, between the real client and the server."""
+
+import socket
+import struct
+import threading
+
+
+class CuttingProxy:
+    """Forwards one request a connection, as the Python client sends them.
+
+    `cut` is asked for each request, with its path and its body, how many bytes of the answer to
+    let through; None lets everything through. A cut connection is reset, after the server's whole
+    answer has arrived here: so the server did the work, and the client does not know it.
+    """
+
+    def __init__(self, target):
+        host, _, port = target.partition(":")
+        self.target = (host, int(port))
+        self.cut = lambda path, body: None
+        self.cuts_made = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.threads = []
+        self.accepting = threading.Thread(target=self._accept, daemon=True)
+        self.accepting.start()
+
+    def close(self):
+        # A thread blocked in accept() is woken by shutdown(), not by close().
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.accepting.join(10)
+        for thread in self.threads:
+            thread.join(10)
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._serve, args=(client,), daemon=True)
+            self.threads.append(thread)
+            thread.start()
+
+    def _serve(self, client):
+        try:
+            with client, socket.create_connection(self.target, timeout=60) as server:
+                client.settimeout(60)
+                head, body = self._read_request(client)
+                server.sendall(head + body)
+                answer = bytearray()
+                while chunk := server.recv(65536):
+                    answer += chunk
+                limit = self.cut(head.split(b" ", 2)[1].decode(), body)
+                if limit is None:
+                    client.sendall(answer)
+                    return
+                self.cuts_made += 1
+                client.sendall(answer[:limit])
+                # Linger of zero seconds: the close becomes a reset.
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        except OSError:
+            pass  # Either end went away: the other one sees its connection close.
+
+    @staticmethod
+    def _read_request(client):
+        data = b""
+        while b"\r\n\r\n" not in data:
+            chunk = client.recv(65536)
+            if not chunk:
+                raise OSError("the request ended inside its head")
+            data += chunk
+        head, _, body = data.partition(b"\r\n\r\n")
+        size = 0
+        for line in head.split(b"\r\n")[1:]:
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                size = int(value)
+        body = bytearray(body)
+        while len(body) < size:
+            chunk = client.recv(65536)
+            if not chunk:
+                raise OSError("the request ended inside its body")
+            body += chunk
+        return head + b"\r\n\r\n", bytes(body)

@@ -1,0 +1,67 @@
+"""Runs one replica of the real client in a process of its own.
+
+The client has no time-outs, and some server errors abort its process: kept apart, either is a
+failed test and not a stuck or dead run. Commands and answers are pickles on stdin and stdout,
+each after its length in 4 bytes.
+"""
+
+import pickle
+import struct
+import sys
+
+import turso.sync
+
+
+class Worker:
+    def __init__(self):
+        self.connection = None
+
+    def open(self, path, url, options):
+        self.connection = turso.sync.connect(path, remote_url=url, **options)
+
+    def rows(self, sql, arguments):
+        return self.connection.execute(sql, arguments).fetchall()
+
+    def write(self, statements):
+        """Runs the statements in one transaction."""
+        try:
+            for sql, arguments in statements:
+                self.connection.execute(sql, arguments)
+            self.connection.commit()
+        except BaseException:
+            self.connection.rollback()
+            raise
+
+    def write_many(self, sql, rows):
+        """Runs one statement for each row, all in one transaction."""
+        self.connection.executemany(sql, rows)
+        self.connection.commit()
+
+    def pull(self):
+        return self.connection.pull()
+
+    def push(self):
+        self.connection.push()
+
+    def checkpoint(self):
+        self.connection.checkpoint()
+
+    def close(self):
+        self.connection.close()
+
+
+def main():
+    worker = Worker()
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    while header := source.read(4):
+        name, arguments = pickle.loads(source.read(struct.unpack("<I", header)[0]))
+        try:
+            answer = ("value", getattr(worker, name)(*arguments))
+        except Exception as error:
+            answer = ("error", type(error).__name__, str(error))
+        encoded = pickle.dumps(answer)
+        sink.write(struct.pack("<I", len(encoded)) + encoded)
+        sink.flush()
+
+
+main()

@@ -1,0 +1,136 @@
+import Execution
+import Foundation
+import Logging
+import Primitives
+import SQLite
+import Storage
+import XCTest
+
+/// A data directory in a temporary folder, with helpers that block until work is done.
+final class StorageFixture {
+    let directory: String
+    let workers = WorkerPool(threadCount: 4)
+    var options = StorageOptions()
+    private(set) var store: DatabaseStore!
+
+    init(options: StorageOptions = StorageOptions()) throws {
+        directory = FileManager.default.temporaryDirectory
+            .appendingPathComponent("tidemark-\(UUID().uuidString)").path
+        self.options = options
+        try open()
+    }
+
+    func open() throws {
+        store = try DatabaseStore(
+            directory: directory, options: options, workers: workers, logger: .disabled)
+    }
+
+    func close() {
+        store?.close()
+        store = nil
+    }
+
+    func reopen() throws {
+        close()
+        try open()
+    }
+
+    func tearDown() {
+        close()
+        workers.stop()
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+
+    func path(_ name: DatabaseName, _ file: String) -> String {
+        "\(directory)/databases/\(name.text)/\(file)"
+    }
+
+    func acquire(_ name: DatabaseName = .default) throws -> DatabaseLease {
+        let box = Box<Result<DatabaseLease, StorageError>>()
+        store.acquire(name) { box.set($0) }
+        return try box.wait().get()
+    }
+
+    /// Runs SQL as the writer and waits for it.
+    func execute(_ sql: String, on name: DatabaseName = .default) throws {
+        let lease = try acquire(name)
+        let box = Box<Result<Void, any Error>>()
+        lease.database.write(
+            { session in
+                box.set(
+                    Result {
+                        do {
+                            try session.prepareToWrite()
+                            try session.connection.execute(sql)
+                        } catch {
+                            if !session.connection.isAutocommit {
+                                try session.connection.execute("ROLLBACK")
+                            }
+                            throw error
+                        }
+                    })
+            }, refused: { box.set(.failure($0)) })
+        try box.wait().get()
+        withExtendedLifetime(lease) {}
+    }
+
+    func query(_ sql: String, on name: DatabaseName = .default) throws -> Int64? {
+        let lease = try acquire(name)
+        let box = Box<Result<Int64?, any Error>>()
+        lease.database.read(
+            { connection in box.set(Result { try connection.queryInteger(sql) }) },
+            refused: { box.set(.failure($0)) })
+        let result = try box.wait().get()
+        withExtendedLifetime(lease) {}
+        return result
+    }
+
+    /// Waits until every writer job queued so far, and the checkpoint behind it, has run.
+    func drainWriter(_ database: Database) {
+        let box = Box<Void>()
+        database.write({ _ in box.set(()) }, refused: { _ in box.set(()) })
+        box.wait()
+    }
+
+    func image(of snapshot: Snapshot) throws -> [UInt8] {
+        let pages = (1...snapshot.databaseSize).compactMap { PageNumber($0) }
+        var bytes = [UInt8](repeating: 0xAA, count: pages.count * pageSize)
+        try bytes.withUnsafeMutableBytes { buffer in
+            try snapshot.read(pages[...], into: buffer, at: pages.indices.map { $0 * pageSize })
+        }
+        return bytes
+    }
+
+    /// Opens an image with stock SQLite.
+    func withImage<Result>(
+        _ bytes: [UInt8], _ body: (Connection) throws -> Result
+    ) throws -> Result {
+        let path = directory + "/image-\(UUID().uuidString).db"
+        var bytes = bytes
+        // Rollback mode, so that no WAL is looked for.
+        bytes[18] = 1
+        bytes[19] = 1
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let connection = try Connection(path: path, mode: .readOnly)
+        defer { connection.close() }
+        return try body(connection)
+    }
+}
+
+/// A value that another thread provides.
+final class Box<Value>: @unchecked Sendable {
+    // @unchecked: the semaphore orders the write before the read.
+    private var value: Value?
+    private let ready = DispatchSemaphore(value: 0)
+
+    func set(_ value: sending Value) {
+        self.value = value
+        ready.signal()
+    }
+
+    func wait() -> Value {
+        ready.wait()
+        return value!
+    }
+}
