@@ -29,6 +29,8 @@ final class StatementRunner {
 
     /// Puts the connection under the client policy and the limits.
     func begin() {
+        // Where memory is too short for this, a statement that needs it fails with its own error.
+        try? connection.registerGenerateSeries()
         connection.setAuthorizer(policy)
         connection.setLimit(.length, to: limits.valueSize)
         connection.setLimit(.sqlLength, to: limits.sqlSize)

@@ -23,7 +23,6 @@ final class SQLFixture {
         let path = folder.appendingPathComponent("main.db").path
         writer = try Connection(path: path, mode: .create)
         try writer.execute("PRAGMA journal_mode=WAL")
-        try writer.registerGenerateSeries()
         try writer.execute(schema)
         reader = try Connection(path: path, mode: .readWrite)
         try reader.execute("PRAGMA query_only=ON; SELECT * FROM sqlite_schema")

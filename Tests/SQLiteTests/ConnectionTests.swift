@@ -86,6 +86,22 @@ final class ConnectionTests: XCTestCase {
         XCTAssertFalse(SQLScript("a").holdsNUL)
     }
 
+    func testBlanksAndKeywords() {
+        let rows: [(text: String, isBlank: Bool, keyword: String)] = [
+            ("", true, ""), (" \t\r\n\u{c};;", true, ""), ("-- x", true, ""),
+            ("-- x\ny", false, "Y"),
+            ("/* x */", true, ""), ("/* x", true, ""), ("/**/;/***/ vacuum", false, "VACUUM"),
+            ("/*/ x */ Select", false, "SELECT"), ("-", false, ""), ("/", false, ""),
+            ("- -", false, ""), ("vacuum;", false, "VACUUM"), ("Vacuum\"main\"", false, "VACUUM"),
+            ("[vacuum]", false, ""), ("\u{b}", false, ""), ("ä", false, ""),
+        ]
+        for row in rows {
+            let script = SQLScript(row.text)
+            XCTAssertEqual(script.isBlank(from: 0), row.isBlank, row.text)
+            XCTAssertEqual(script.keyword(from: 0), row.keyword, row.text)
+        }
+    }
+
     /// Compiling used to copy the rest of the script for each statement.
     func testALongScriptTakesLinearTime() throws {
         let connection = try memory()
