@@ -53,7 +53,7 @@ package struct JSONWriter {
     package mutating func bool(_ value: Bool) { token(value ? "true" : "false") }
 
     /// A JSON number.
-    package mutating func integer(_ value: UInt64) {
+    package mutating func integer(_ value: some BinaryInteger) {
         separate()
         bytes.append(contentsOf: String(value).utf8)
         needsComma = true
