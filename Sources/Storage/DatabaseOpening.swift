@@ -67,6 +67,7 @@ struct DatabaseOpening {
             index = ChangeIndex()
         }
 
+        rejectedChanges = try RejectedChangeLog(path: path + "/rejected")
         sharedFile = SharedDatabaseFile(path: path + "/main.db")
         DatabaseVFS.register(sharedFile)
         do {
@@ -83,7 +84,6 @@ struct DatabaseOpening {
         } catch {
             preconditionFailure("unexpected error type")
         }
-        rejectedChanges = try RejectedChangeLog(path: path + "/rejected")
     }
 
     private static func scan(_ file: File) throws(StorageError) -> WALScanner? {
@@ -159,7 +159,8 @@ struct DatabaseOpening {
         }
         var books = DatabaseState(
             databaseID: meta.databaseID, epochs: meta.epochs, base: recovery.walBase,
-            databaseSize: UInt32(mainFileSize / Int64(pageSize)), changes: index)
+            databaseSize: UInt32(mainFileSize / Int64(pageSize)), changes: index,
+            checkpointed: meta.recordedCommit)
         var previousFrame: UInt32 = 0
         for commit in wal?.commits ?? [] {
             books.append(

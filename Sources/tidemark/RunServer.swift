@@ -14,11 +14,10 @@ internal import Storage
 func runServer(_ configuration: ServeConfiguration) throws -> Int32 {
     let logger = Logger.standardError(minimumLevel: configuration.logLevel)
     let ended = DispatchSemaphore(value: 0)
-    let signals = TerminationSignals { number in
+    _ = TerminationSignals { number in
         logger.info("stopping", [("signal", "\(number)")])
         ended.signal()
     }
-    defer { signals.stop() }
     let workers = WorkerPool(threadCount: configuration.workers)
     defer { workers.stop() }
     let store = try openStore(configuration, workers: workers, logger: logger)

@@ -59,16 +59,18 @@ package struct DatabaseState {
     /// - Parameters:
     ///   - base: the commit before the WAL's first frame.
     ///   - databaseSize: of `base`, in pages: the size of the main file.
+    ///   - checkpointed: the newest commit that a checkpoint may have copied to the main file:
+    ///     earlier ones cannot be read exactly any more, though the WAL still has their frames.
     package init(
         databaseID: DatabaseID, epochs: EpochTable, base: CommitNumber, databaseSize: UInt32,
-        changes: ChangeIndex
+        changes: ChangeIndex, checkpointed: CommitNumber
     ) {
         self.databaseID = databaseID
         self.epochs = epochs
         self.databaseSize = databaseSize
         self.changes = changes
         head = base
-        exactFloor = base
+        exactFloor = max(base, checkpointed)
         firstCommit = base
         commits = [Commit(lastFrame: 0, databaseSize: databaseSize)]
     }
