@@ -40,6 +40,25 @@ class Server:
 
     def start(self):
         """Returns once the server says that it is ready."""
+        self._launch()
+        try:
+            line = self._first_line(self.START_SECONDS)
+            match = READY_LINE.match(line)
+            assert match, f"not ready: stdout {line!r}, stderr:\n{self.log_text()}"
+        except BaseException:
+            self.kill()
+            raise
+        self.http, self.admin_address = match.groups()
+
+    def start_and_kill(self, seconds):
+        """Kills a starting server after that time, or once it is ready."""
+        self._launch()
+        try:
+            self._first_line(seconds)
+        finally:
+            self.kill()
+
+    def _launch(self):
         assert self.process is None, "the server is running"
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
@@ -49,17 +68,9 @@ class Server:
                 stdout=subprocess.PIPE,
                 stderr=log,
             )
-        try:
-            line = self._first_line()
-            match = READY_LINE.match(line)
-            assert match, f"not ready: stdout {line!r}, stderr:\n{self.log_text()}"
-        except BaseException:
-            self.kill()
-            raise
-        self.http, self.admin_address = match.groups()
 
-    def _first_line(self):
-        deadline = time.monotonic() + self.START_SECONDS
+    def _first_line(self, seconds):
+        deadline = time.monotonic() + seconds
         line = b""
         descriptor = self.process.stdout.fileno()
         while not line.endswith(b"\n"):
