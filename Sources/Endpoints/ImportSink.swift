@@ -60,7 +60,7 @@ final class ImportSink: HTTPBodySink, @unchecked Sendable {
             json.key("name")
             json.string(name.text)
             json.key("pages")
-            json.number(report.pageCount)
+            json.integer(report.pageCount)
             json.key("conversions")
             json.beginArray()
             for conversion in report.conversions { json.string(conversion) }

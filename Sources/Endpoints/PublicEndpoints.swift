@@ -4,6 +4,7 @@ package import Logging
 internal import Primitives
 internal import Replication
 package import Storage
+internal import WireProtocol
 
 /// The listener for sync clients and SQL: finds the database and the route of a request, and
 /// hands it to the endpoint (docs/protocol.md).
@@ -37,7 +38,7 @@ package final class PublicEndpoints: HTTPHandler {
             switch try route(head).route {
             case .pull:
                 return .buffer(
-                    maximumBytes: min(PullEndpoint.maximumBodySize, configuration.maximumBodySize))
+                    maximumBytes: min(PullRequest.maximumSize, configuration.maximumBodySize))
             case .pipeline: return .buffer(maximumBytes: configuration.maximumBodySize)
             case .health, .version, .probe: return .buffer(maximumBytes: 4096)
             }
@@ -66,7 +67,9 @@ package final class PublicEndpoints: HTTPHandler {
         _ route: Route, on reference: DatabaseRoute.Reference, _ request: HTTPRequest,
         _ responder: any HTTPResponder
     ) throws(HTTPFailure) {
-        let body = try RequestBody.decode(request, limit: configuration.maximumBodySize)
+        let limit =
+            if case .pull = route { PullRequest.maximumSize } else { configuration.maximumBodySize }
+        let body = try RequestBody.decode(request, limit: limit)
         let (pull, pipeline, workers) = (pull, pipeline, workers)
         store.acquire(resolve(reference)) { result in
             switch result {

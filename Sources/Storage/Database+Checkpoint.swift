@@ -59,6 +59,8 @@ extension Database {
         let result = try writer.checkpoint(.passive)
         if sharedFile.hasFailed { throw StorageError.databaseFailed(name) }
         state.withLock { $0.books.checkpointEnded(isComplete: result.isComplete) }
+        // The time is recorded, so it has to survive a power cut, too.
+        try mainFile.synchronizeWithTimes()
         let stamp = try mainFile.status()
         try metaFile.update { meta in
             meta.isCheckpointing = !result.isComplete

@@ -38,7 +38,7 @@ enum DatabaseFolder {
     /// durable. The database gets a new identity, and what is there now is its commit 1.
     static func addBooks(at path: String) throws(StorageError) {
         let main = try File(path: path + "/main.db", mode: .readWrite)
-        try main.synchronize()
+        try main.synchronizeWithTimes()
         let stamp = try main.status()
         let first = CommitNumber(1)
         let meta = Meta(

@@ -83,7 +83,7 @@ struct DatabaseOpening {
         } catch {
             preconditionFailure("unexpected error type")
         }
-        rejectedChanges = try RejectedChangeLog(path: path + "/rejected.jsonl")
+        rejectedChanges = try RejectedChangeLog(path: path + "/rejected")
     }
 
     private static func scan(_ file: File) throws(StorageError) -> WALScanner? {

@@ -24,7 +24,11 @@ package indirect enum BatchCondition: Sendable, Equatable {
             let inner = try element.required("cond") { (inner) throws(PipelineDecodingError) in
                 try BatchCondition(inner, stepLimit: stepLimit)
             }
-            if case .isAutocommit = inner { self = Self.insideTransaction } else { self = .not(inner) }
+            if case .isAutocommit = inner {
+                self = Self.insideTransaction
+            } else {
+                self = .not(inner)
+            }
         } else if type.equals("is_autocommit") {
             self = .isAutocommit
         } else if type.equals("ok") {

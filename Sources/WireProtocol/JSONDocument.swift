@@ -3,8 +3,8 @@ internal import CSimdJSON
 /// One parsed JSON text; its elements keep it alive.
 ///
 /// Parsing validates the whole text (syntax, UTF-8, depth) before the first element is handed
-/// out. A parser is made for each document: keeping one would save a seventh of the parsing of a
-/// large push, and hold tens of megabytes between such pushes.
+/// out. A parser is made for each document: one that is kept would hold on to buffers of several
+/// times the largest body it has seen, to save some page faults in the next large one.
 @safe package final class JSONDocument: @unchecked Sendable {
     /// Deeper than any message of the clients, shallow enough for recursive decoders.
     package static let defaultMaximumDepth = 64

@@ -26,6 +26,12 @@ package struct JSONWriter {
     }
 
     package mutating func beginObject() { open(UInt8(ascii: "{")) }
+    /// Begins an object with `opening`, JSON up to the place of a value: one copy instead of many,
+    /// for the objects that an answer holds by the million.
+    package mutating func beginObject(opening: StaticString) {
+        appendLiteral(opening, quoted: false)
+        needsComma = false
+    }
     package mutating func endObject() { close(UInt8(ascii: "}")) }
     package mutating func beginArray() { open(UInt8(ascii: "[")) }
     package mutating func endArray() { close(UInt8(ascii: "]")) }
@@ -47,7 +53,7 @@ package struct JSONWriter {
     package mutating func bool(_ value: Bool) { token(value ? "true" : "false") }
 
     /// A JSON number.
-    package mutating func number(_ value: some BinaryInteger) {
+    package mutating func integer(_ value: some BinaryInteger) {
         separate()
         bytes.append(contentsOf: String(value).utf8)
         needsComma = true

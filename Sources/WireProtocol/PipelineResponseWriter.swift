@@ -224,7 +224,7 @@ extension PipelineResponseWriter {
         enter(isInBatch ? .batch : .executed, from: .statement)
         json.endArray()
         json.key("affected_row_count")
-        json.number(affectedRowCount)
+        json.integer(affectedRowCount)
         json.key("last_insert_rowid")
         if let lastInsertRowID { json.decimalString(lastInsertRowID) } else { json.null() }
         json.key("replication_index")
@@ -275,7 +275,7 @@ extension PipelineResponseWriter {
         case .integer(let integer): append(integer)
         case .float(let float): append(float)
         case .text(let text):
-            beginValue("text", key: "value")
+            beginValue(#"{"type":"text","value":"#)
             json.string(text)
             json.endObject()
         case .blob(let blob): blob.withUnsafeBytes { appendBlob($0) }
@@ -283,44 +283,38 @@ extension PipelineResponseWriter {
     }
 
     package mutating func appendNull() {
-        precondition(place == .row)
-        json.beginObject()
-        json.key("type")
-        json.literal("null")
+        beginValue(#"{"type":"null""#)
         json.endObject()
     }
 
     package mutating func append(_ integer: Int64) {
-        beginValue("integer", key: "value")
+        beginValue(#"{"type":"integer","value":"#)
         json.decimalString(integer)
         json.endObject()
     }
 
     /// Infinities and NaN leave as null, as they arrive.
     package mutating func append(_ float: Double) {
-        beginValue("float", key: "value")
+        beginValue(#"{"type":"float","value":"#)
         json.number(float)
         json.endObject()
     }
 
     /// UTF-8 straight from SQLite, which may hold anything; broken sequences become U+FFFD.
     package mutating func appendText(_ text: UnsafeRawBufferPointer) {
-        beginValue("text", key: "value")
+        beginValue(#"{"type":"text","value":"#)
         json.string(repairing: text)
         json.endObject()
     }
 
     package mutating func appendBlob(_ blob: UnsafeRawBufferPointer) {
-        beginValue("blob", key: "base64")
+        beginValue(#"{"type":"blob","base64":"#)
         json.base64String(blob)
         json.endObject()
     }
 
-    private mutating func beginValue(_ type: StaticString, key: StaticString) {
-        precondition(place == .row)
-        json.beginObject()
-        json.key("type")
-        json.literal(type)
-        json.key(key)
+    private mutating func beginValue(_ opening: StaticString) {
+        precondition(place == .row, "a value belongs in a row")
+        json.beginObject(opening: opening)
     }
 }

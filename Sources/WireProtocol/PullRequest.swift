@@ -35,10 +35,11 @@ package struct PullRequest: Sendable, Equatable {
 }
 
 extension PullRequest {
-    /// The largest message that is decoded, in bytes. The largest real ones are selectors: at most
-    /// 8 KiB for each 256 MiB of database. protobuf-c takes 48 bytes of memory for each field of
-    /// two bytes, so this also bounds what a hostile message costs, to 100 MiB for a moment.
-    package static let maximumSize = 4 << 20
+    /// The largest message that is decoded, in bytes. The largest real ones are selectors: a few
+    /// bytes for each run of pages, and never more than 8 KiB for 256 MiB of database. protobuf-c
+    /// allocates some 45 bytes for each byte of a message made of tiny unknown fields, so this
+    /// also bounds what a hostile one costs.
+    package static let maximumSize = 1 << 20
 
     /// Decodes the body of a request.
     ///

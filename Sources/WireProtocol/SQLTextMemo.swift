@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Hands out one `String` for equal SQL texts that follow each other: a push repeats its statement
 /// for each row of a table, 20,000 times in a large one.
 struct SQLTextMemo {
@@ -6,7 +8,11 @@ struct SQLTextMemo {
     mutating func text(of element: JSONElement) throws(PipelineDecodingError) -> String {
         let text = element.withUTF8 { bytes in
             var isLast = false
-            last.withUTF8 { isLast = UnsafeRawBufferPointer($0).elementsEqual(bytes) }
+            last.withUTF8 {
+                isLast =
+                    $0.count == bytes.count
+                    && ($0.isEmpty || memcmp($0.baseAddress!, bytes.baseAddress!, $0.count) == 0)
+            }
             if !isLast { last = String(decoding: bytes, as: UTF8.self) }
             return last
         }

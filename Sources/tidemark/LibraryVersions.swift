@@ -2,6 +2,9 @@ internal import CCurl
 internal import CNGHTTP2
 internal import COpenSSL
 internal import CYAML
+internal import Codecs
+internal import SQLite
+internal import WireProtocol
 
 /// The versions of the C libraries as the running process has them, which may differ from those
 /// it was built against.
@@ -10,6 +13,10 @@ enum LibraryVersions {
     static var all: [(name: String, version: String)] {
         [
             ("curl", String(cString: ccurl_version())),
+            ("protobuf-c", ProtobufLibrary.version),
+            ("roaring", CodecLibraries.roaringVersion),
+            ("sqlite", SQLiteLibrary.version),
+            ("zstd", CodecLibraries.zstdVersion),
             ("libyaml", String(cString: yaml_get_version_string())),
             ("nghttp2", String(cString: nghttp2_version(0).pointee.version_str)),
             // "OpenSSL 3.0.15 3 Sep 2024": the second word.

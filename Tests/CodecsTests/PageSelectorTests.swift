@@ -90,7 +90,8 @@ final class PageSelectorTests: XCTestCase {
             ("no offset", "3a300000010000000000", .truncated),
             ("no values", "3a300000010000000000000010000000", .truncated),
             (
-                "fewer values than announced", "3a30000001000000" + "00000300" + "10000000"
+                "fewer values than announced",
+                "3a30000001000000" + "00000300" + "10000000"
                     + "010002000300", .truncated
             ),
             (
@@ -127,7 +128,10 @@ final class PageSelectorTests: XCTestCase {
                     + String(repeating: "ff", count: 8192), .wrongCardinality(container: 0)
             ),
             ("no number of runs", "3b30000001" + "00000000", .truncated),
-            ("fewer runs than announced", "3b30000001" + "00000000" + "0200" + "00000000", .truncated),
+            (
+                "fewer runs than announced", "3b30000001" + "00000000" + "0200" + "00000000",
+                .truncated
+            ),
             (
                 "65535 runs, and one", "3b30000001" + "00000000" + "ffff" + "00000000", .truncated
             ),

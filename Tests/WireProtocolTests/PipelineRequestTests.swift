@@ -117,8 +117,10 @@ final class PipelineRequestTests: XCTestCase {
             // Neither and both are for whoever carries the statement out.
             ("{}", Statement(text: SQLText())),
             (#"{"sql":"a","sql_id":1}"#, Statement(text: SQLText(sql: "a", sqlID: 1))),
-            (#"{"sql":"a","want_rows":false}"#,
-                Statement(text: SQLText(sql: "a"), wantsRows: false)),
+            (
+                #"{"sql":"a","want_rows":false}"#,
+                Statement(text: SQLText(sql: "a"), wantsRows: false)
+            ),
             (
                 #"{"sql":"a\u0000","named_args":[{"name":":x","value":{"type":"null"}}]}"#,
                 Statement(
@@ -141,7 +143,8 @@ final class PipelineRequestTests: XCTestCase {
             (#"{"type":"not","cond":{"type":"ok","step":1}}"#, .not(.ok(step: 1))),
             (#"{"type":"and","conds":[]}"#, .and([])),
             (
-                #"{"type":"or","conds":[{"type":"ok","step":0},{"type":"and","conds":[{"type":"error","step":1}]}]}"#,
+                #"{"type":"or","conds":[{"type":"ok","step":0},"#
+                    + #"{"type":"and","conds":[{"type":"error","step":1}]}]}"#,
                 .or([.ok(step: 0), .and([.error(step: 1)])])
             ),
         ]
@@ -150,9 +153,9 @@ final class PipelineRequestTests: XCTestCase {
                 #"{"stmt":{"sql":"a"}}"#, #"{"stmt":{"sql":"a"}}"#,
                 #"{"condition":\#(text),"stmt":{"sql":"a"}}"#,
             ]
+            let steps = stepTexts.joined(separator: ",")
             let request = try decode(
-                #"{"requests":[{"type":"batch","batch":{"steps":[\#(stepTexts.joined(separator: ","))]}}]}"#
-            )
+                #"{"requests":[{"type":"batch","batch":{"steps":[\#(steps)]}}]}"#)
             guard case .batch(let batch) = request.requests[0] else { return XCTFail() }
             XCTAssertEqual(batch.steps[2].condition, condition, text)
         }
@@ -169,7 +172,7 @@ final class PipelineRequestTests: XCTestCase {
             (#"{"type":"integer","value":9223372036854775807}"#, .integer(.max)),
             (#"{"type":"integer","value":1e3}"#, .integer(1000)),
             (#"{"type":"float","value":1}"#, .float(1)),
-            (#"{"type":"float","value":18446744073709551615}"#, .float(18446744073709551616)),
+            (#"{"type":"float","value":18446744073709551615}"#, .float(0x1p64)),
             (#"{"type":"float","value":null}"#, .null),
             (#"{"type":"text","value":"\u0000"}"#, .text("\0")),
             (#"{"type":"blob","base64":"AP/+"}"#, .blob([0, 255, 254])),
@@ -238,12 +241,18 @@ final class PipelineRequestTests: XCTestCase {
             (#"{"requests":[{"type":"execute","stmt":[]}]}"#, "requests[0].stmt"),
             (#"{"requests":[{"type":"execute","stmt":{"sql":1}}]}"#, "requests[0].stmt.sql"),
             (#"{"requests":[{"type":"execute","stmt":{"args":{}}}]}"#, "requests[0].stmt.args"),
-            (#"{"requests":[{"type":"execute","stmt":{"want_rows":1}}]}"#,
-                "requests[0].stmt.want_rows"),
-            (#"{"requests":[{"type":"execute","stmt":{"named_args":[{"name":"a"}]}}]}"#,
-                "requests[0].stmt.named_args[0]"),
-            (#"{"requests":[{"type":"execute","stmt":{"named_args":[{"name":1}]}}]}"#,
-                "requests[0].stmt.named_args[0].name"),
+            (
+                #"{"requests":[{"type":"execute","stmt":{"want_rows":1}}]}"#,
+                "requests[0].stmt.want_rows"
+            ),
+            (
+                #"{"requests":[{"type":"execute","stmt":{"named_args":[{"name":"a"}]}}]}"#,
+                "requests[0].stmt.named_args[0]"
+            ),
+            (
+                #"{"requests":[{"type":"execute","stmt":{"named_args":[{"name":1}]}}]}"#,
+                "requests[0].stmt.named_args[0].name"
+            ),
             (#"{"requests":[{"type":"sequence","sql_id":2147483648}]}"#, "requests[0].sql_id"),
             (#"{"requests":[{"type":"sequence","sql_id":1.0}]}"#, "requests[0].sql_id"),
             (#"{"requests":[{"type":"store_sql","sql":"a"}]}"#, "requests[0]"),
@@ -262,8 +271,10 @@ final class PipelineRequestTests: XCTestCase {
             (condition(#"{"type":"ok","step":-1}"#), steps + "[1].condition.step"),
             (condition(#"{"type":"error","step":0.0}"#), steps + "[1].condition.step"),
             (condition(#"{"type":"error","step":"0"}"#), steps + "[1].condition.step"),
-            (condition(#"{"type":"or","conds":[{"type":"not","cond":{"type":"ok","step":7}}]}"#),
-                steps + "[1].condition.conds[0].cond.step"),
+            (
+                condition(#"{"type":"or","conds":[{"type":"not","cond":{"type":"ok","step":7}}]}"#),
+                steps + "[1].condition.conds[0].cond.step"
+            ),
         ]
         for row in rows {
             XCTAssertThrowsError(try decode(row.json), row.json) { error in
@@ -277,10 +288,13 @@ final class PipelineRequestTests: XCTestCase {
 
     func testErrorsReadWellAndNeverEchoContent() {
         let secret = "SECRET"
+        func withStatement(_ statement: String) -> String {
+            #"{"requests":[{"type":"execute","stmt":\#(statement)}]}"#
+        }
         for text in [
-            #"{"requests":[{"type":"execute","stmt":{"sql":"\#(secret)","args":[{"type":"\#(secret)"}]}}]}"#,
-            #"{"requests":[{"type":"execute","stmt":{"args":[{"type":"integer","value":"\#(secret)"}]}}]}"#,
-            #"{"requests":[{"type":"execute","stmt":{"args":[{"type":"blob","base64":"\#(secret)-"}]}}]}"#,
+            withStatement(#"{"sql":"\#(secret)","args":[{"type":"\#(secret)"}]}"#),
+            withStatement(#"{"args":[{"type":"integer","value":"\#(secret)"}]}"#),
+            withStatement(#"{"args":[{"type":"blob","base64":"\#(secret)-"}]}"#),
             #"{"requests":"\#(secret)"}"#, #"{"requests" \#(secret)}"#,
         ] {
             XCTAssertThrowsError(try decode(text)) { XCTAssertFalse("\($0)".contains(secret)) }

@@ -10,7 +10,8 @@ final class PipelineResponseWriterTests: XCTestCase {
     private static let failureText =
         #"{"message":"UNIQUE constraint failed: t.c","code":"SQLITE_CONSTRAINT_UNIQUE"}"#
     private static let emptyResult =
-        #"{"cols":[],"rows":[],"affected_row_count":0,"last_insert_rowid":null,"replication_index":null}"#
+        #"{"cols":[],"rows":[],"affected_row_count":0,"last_insert_rowid":null,"#
+        + #""replication_index":null}"#
 
     private func written(
         baton: String? = nil, _ write: (inout PipelineResponseWriter) -> Void
@@ -52,8 +53,8 @@ final class PipelineResponseWriterTests: XCTestCase {
             writer.appendRow([.float(0.1), .float(.infinity)])
             writer.appendRow([.blob([0, 255, 254, 255]), .null])
             writer.beginRow()
-            [0x61, 0xFF].withUnsafeBytes { writer.appendText(UnsafeRawBufferPointer(rebasing: $0[..<1])) }
-            [UInt8]([255]).withUnsafeBytes { writer.appendBlob($0) }
+            [UInt8](arrayLiteral: 0x61).withUnsafeBytes { writer.appendText($0) }
+            [UInt8](arrayLiteral: 255).withUnsafeBytes { writer.appendBlob($0) }
             writer.endRow()
             writer.endStatement(affectedRowCount: 3, lastInsertRowID: .max)
             writer.endExecute()
@@ -63,7 +64,8 @@ final class PipelineResponseWriterTests: XCTestCase {
             #"{"type":"ok","response":{"type":"execute","result":{"#
                 + #""cols":[{"name":"a\"","decltype":"INTEGER"},{"name":"b","decltype":null}],"#
                 + #""rows":["#
-                + #"[{"type":"integer","value":"-9223372036854775808"},{"type":"text","value":"é/\u0000"}],"#
+                + #"[{"type":"integer","value":"-9223372036854775808"},"#
+                + #"{"type":"text","value":"é/\u0000"}],"#
                 + #"[{"type":"float","value":0.1},{"type":"float","value":null}],"#
                 + #"[{"type":"blob","base64":"AP/+/w"},{"type":"null"}],"#
                 + #"[{"type":"text","value":"a"},{"type":"blob","base64":"/w"}]],"#
@@ -120,7 +122,9 @@ final class PipelineResponseWriterTests: XCTestCase {
             writer.appendFailure(Self.failure)
         }
         XCTAssertEqual(
-            text, #"{"type":"ok","response":{"type":"close"}},"# + [error, error, error, error].joined(separator: ","))
+            text,
+            #"{"type":"ok","response":{"type":"close"}},"#
+                + [error, error, error, error].joined(separator: ","))
     }
 
     func testAnAbandonedBatchCanBeginAgain() {
@@ -135,8 +139,8 @@ final class PipelineResponseWriterTests: XCTestCase {
         }
         XCTAssertEqual(
             text,
-            #"{"type":"ok","response":{"type":"batch","result":{"step_results":[null],"step_errors":["#
-                + Self.failureText + "]}}}")
+            #"{"type":"ok","response":{"type":"batch","result":"#
+                + #"{"step_results":[null],"step_errors":["# + Self.failureText + "]}}}")
     }
 
     func testShortResponses() {
@@ -159,13 +163,15 @@ final class PipelineResponseWriterTests: XCTestCase {
                 + #"{"type":"ok","response":{"type":"get_autocommit","is_autocommit":false}},"#
                 + #"{"type":"ok","response":{"type":"describe","result":{"#
                 + #""params":[{"name":":a"},{"name":null}],"#
-                + #""cols":[{"name":"x","decltype":"TEXT"}],"is_explain":false,"is_readonly":true}}}"#
+                + #""cols":[{"name":"x","decltype":"TEXT"}],"#
+                + #""is_explain":false,"is_readonly":true}}}"#
         )
     }
 
     func testValuesReadBack() throws {
         let values: [SQLValue] = [
-            .null, .integer(0), .integer(.min), .integer(.max), .float(.leastNonzeroMagnitude), .float(-0.0),
+            .null, .integer(0), .integer(.min), .integer(.max), .float(.leastNonzeroMagnitude),
+            .float(-0.0),
             .text(""), .text("\"\\/\u{1}\n💥\0"), .blob([]), .blob(Array(0...255)),
         ]
         var writer = PipelineResponseWriter()

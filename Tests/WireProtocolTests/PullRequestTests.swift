@@ -64,23 +64,33 @@ final class PullRequestTests: XCTestCase {
             ),
             ("logical log", [0x40, 1], changed { $0.streamKind = .mvccLogicalLog }),
             ("unknown stream kind", [0x40, 2], changed { $0.streamKind = .other(2) }),
-            ("largest poll", [0x20, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F],
-                changed { $0.longPollTimeoutMilliseconds = .max }),
-            ("the last one counts", [0x1A, 1, 0x61, 0x1A, 1, 0x62],
-                changed { $0.clientRevision = "b" }),
-            ("NUL in a revision", [0x1A, 3, 0x61, 0, 0x62],
-                changed { $0.clientRevision = "a\0b" }),
+            (
+                "largest poll", [0x20, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F],
+                changed { $0.longPollTimeoutMilliseconds = .max }
+            ),
+            (
+                "the last one counts", [0x1A, 1, 0x61, 0x1A, 1, 0x62],
+                changed { $0.clientRevision = "b" }
+            ),
+            (
+                "NUL in a revision", [0x1A, 3, 0x61, 0, 0x62],
+                changed { $0.clientRevision = "a\0b" }
+            ),
             ("NUL in a query", [0x3A, 2, 0x61, 0], changed { $0.querySelector = "a\0" }),
-            ("beyond ASCII", [0x1A, 4, 0xF0, 0x9F, 0x92, 0xA5],
-                changed { $0.clientRevision = "💥" }),
+            (
+                "beyond ASCII", [0x1A, 4, 0xF0, 0x9F, 0x92, 0xA5],
+                changed { $0.clientRevision = "💥" }
+            ),
             ("empty strings", [0x12, 0, 0x1A, 0, 0x2A, 0, 0x3A, 0], PullRequest()),
             ("client_pages", [0x32, 2, 1, 2], PullRequest()),
             ("unknown varint", [0x78, 5], PullRequest()),
             ("unknown bytes", [0x7A, 2, 9, 9], PullRequest()),
             ("unknown 32 bits", [0x7D, 1, 2, 3, 4], PullRequest()),
             ("unknown 64 bits", [0x79, 1, 2, 3, 4, 5, 6, 7, 8], PullRequest()),
-            ("unknown field with the largest number",
-                [0xF8, 0xFF, 0xFF, 0xFF, 0x0F, 1], PullRequest()),
+            (
+                "unknown field with the largest number",
+                [0xF8, 0xFF, 0xFF, 0xFF, 0x0F, 1], PullRequest()
+            ),
         ]
         for row in rows {
             XCTAssertEqual(try PullRequest(decoding: row.bytes), row.expected, row.name)
@@ -118,14 +128,22 @@ final class PullRequestTests: XCTestCase {
             ("wire type 7", [0x7F, 1], .malformed),
             ("32 bits cut off", [0x7D, 1, 2, 3], .malformed),
             ("64 bits cut off", [0x79, 1, 2, 3, 4, 5, 6, 7], .malformed),
-            ("broken UTF-8, server_revision", [0x12, 1, 0xFF],
-                .invalidUTF8(field: "server_revision")),
-            ("overlong UTF-8, client_revision", [0x1A, 2, 0xC0, 0x80],
-                .invalidUTF8(field: "client_revision")),
-            ("surrogate, server_query_selector", [0x3A, 3, 0xED, 0xA0, 0x80],
-                .invalidUTF8(field: "server_query_selector")),
-            ("too large", [UInt8](repeating: 0, count: PullRequest.maximumSize + 1),
-                .tooLarge(size: PullRequest.maximumSize + 1, limit: PullRequest.maximumSize)),
+            (
+                "broken UTF-8, server_revision", [0x12, 1, 0xFF],
+                .invalidUTF8(field: "server_revision")
+            ),
+            (
+                "overlong UTF-8, client_revision", [0x1A, 2, 0xC0, 0x80],
+                .invalidUTF8(field: "client_revision")
+            ),
+            (
+                "surrogate, server_query_selector", [0x3A, 3, 0xED, 0xA0, 0x80],
+                .invalidUTF8(field: "server_query_selector")
+            ),
+            (
+                "too large", [UInt8](repeating: 0, count: PullRequest.maximumSize + 1),
+                .tooLarge(size: PullRequest.maximumSize + 1, limit: PullRequest.maximumSize)
+            ),
         ]
         for row in rows {
             XCTAssertThrowsError(try PullRequest(decoding: row.bytes), row.name) { error in

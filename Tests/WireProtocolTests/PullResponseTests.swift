@@ -127,7 +127,10 @@ final class PullResponseTests: XCTestCase {
             ("zstd", message(revision + [0x22, 0, 0x40, 1]), .unsupportedEncoding),
             ("both", message(revision + [0x1A, 0, 0x22, 0, 0x40, 1]), .unsupportedEncoding),
             ("no protocol", message(revision + [0x1A, 0]), .unsupportedEncoding),
-            ("replace base", message(revision + [0x1A, 0, 0x30, 1, 0x40, 1]), .unsupportedEncoding),
+            (
+                "replace base", message(revision + [0x1A, 0, 0x30, 1, 0x40, 1]),
+                .unsupportedEncoding
+            ),
             ("logical log", message(revision + [0x1A, 0, 0x28, 1, 0x40, 1]), .unsupportedEncoding),
             ("a short page", good + message([0x12, 1, 9]), .malformedPage),
             ("a page that is none", good + message([0xFF]), .malformedPage),

@@ -3,13 +3,17 @@ import Foundation
 /// The recorded requests of a real client, from Tests/Fixtures.
 struct RecordedRequests: Decodable {
     struct Request: Decodable {
-        let request_line: String
-        let body_base64: String?
-        let body_json_text: String?
+        private let base64: String?
+        private let jsonText: String?
+
+        private enum CodingKeys: String, CodingKey {
+            case base64 = "body_base64"
+            case jsonText = "body_json_text"
+        }
 
         var body: [UInt8] {
-            if let text = body_json_text { return Array(text.utf8) }
-            return Array(Data(base64Encoded: body_base64 ?? "")!)
+            if let text = jsonText { return Array(text.utf8) }
+            return Array(Data(base64Encoded: base64 ?? "")!)
         }
     }
 

@@ -118,6 +118,11 @@ package final class File: Sendable {
         _ = try Self.call("fdatasync", path) { fdatasync(descriptor) }
     }
 
+    /// `synchronize`, and the time of the last change with it.
+    package func synchronizeWithTimes() throws(StorageError) {
+        _ = try Self.call("fsync", path) { fsync(descriptor) }
+    }
+
     /// Takes the lock bytes that SQLite uses, for as long as this file stays open: no other
     /// process can read or write the database through SQLite meanwhile. False if one does now.
     ///

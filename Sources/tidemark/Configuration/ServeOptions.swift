@@ -46,7 +46,7 @@ enum ServeOptions {
             "Databases kept open; beyond it the one unused the longest is closed"),
         .value(
             "max-connections", "COUNT", \.maxConnections, of: defaults, in: 1...1_000_000,
-            "Connections at a time, on both listeners together"),
+            "Connections at a time, on each listener"),
         .value(
             "max-body-size", "SIZE", \.maxBodySize, of: defaults,
             in: .bytes(1024)...(.gibibytes(64)),
