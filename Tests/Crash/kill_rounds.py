@@ -425,6 +425,11 @@ def run_round(server, databases, source):
             raise Violation("a client is stuck though the server is gone")
     if current.problems:
         raise Violation("; ".join(current.problems[:3]))
+    # Many checkpoints or few, and databases that are opened and closed all the time.
+    server.arguments = [
+        f"--min-checkpoint-page-count={source.choice((1, 20, 200, 1000))}",
+        f"--max-open-databases={source.choice((1, 256))}",
+    ]
     while source.random() < 0.25:
         # Recovery has to stand a kill, too.
         server.start_and_kill(source.uniform(0.0, LONGEST_RECOVERY))

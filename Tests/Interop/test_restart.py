@@ -67,6 +67,6 @@ def test_many_restarts(server, peer, new_replica, assert_converged):
 
 def test_a_stop_right_after_the_start(stopped_server):
     """A signal that comes as soon as the server is ready must not get lost."""
-    for _ in range(40):
+    for _ in range(60):
         stopped_server.start()
         stopped_server.stop()

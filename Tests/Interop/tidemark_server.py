@@ -8,6 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+# Options that the caller's environment holds are not those under test.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("TIDEMARK_")}
 READY_LINE = re.compile(r"^ready http=(127\.0\.0\.1:\d+) admin=(127\.0\.0\.1:\d+)\n$")
 
 
@@ -64,6 +66,7 @@ class Server:
             self.process = subprocess.Popen(
                 [self.binary, "serve", "--data", str(self.data), "--listen", self.http]
                 + ["--admin-listen", self.admin_address, *self.arguments],
+                env=ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -119,6 +122,7 @@ class Server:
         where = ["--admin", self.admin] if running else ["--data", str(self.data)]
         return subprocess.run(
             [self.binary, "db", verb, *map(str, arguments), *where],
+            env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
