@@ -5,11 +5,14 @@
 // system library target with a module map; no outside Swift package is used.
 import PackageDescription
 
-let swiftSettings: [SwiftSetting] = [
-    .treatAllWarnings(as: .error),
+let testSettings: [SwiftSetting] = [
+    .treatAllWarnings(as: .warning),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("ExistentialAny"),
 ]
+
+/// In `Sources` every expression that is not memory-safe is marked `unsafe` by whoever wrote it.
+let swiftSettings: [SwiftSetting] = testSettings + [.strictMemorySafety()]
 
 /// A Swift library target with its unit tests.
 func module(_ name: String, _ dependencies: [String] = []) -> [Target] {
@@ -20,7 +23,7 @@ func module(_ name: String, _ dependencies: [String] = []) -> [Target] {
         .testTarget(
             name: "\(name)Tests",
             dependencies: ([name] + dependencies).map { .byName(name: $0) },
-            swiftSettings: swiftSettings),
+            swiftSettings: testSettings),
     ]
 }
 

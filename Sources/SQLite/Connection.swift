@@ -6,7 +6,7 @@ internal import Synchronization
 /// It is opened without SQLite's own mutex, so one thread uses it at a time: `@unchecked Sendable`
 /// holds because a connection belongs to one lane of jobs, and passes from thread to thread only
 /// between two jobs. `interrupt` alone may be called from anywhere.
-package final class Connection: @unchecked Sendable {
+@safe package final class Connection: @unchecked Sendable {
     package enum OpenMode: Sendable {
         case readOnly
         case readWrite
@@ -19,7 +19,7 @@ package final class Connection: @unchecked Sendable {
     /// The same handle for `interrupt`; the lock keeps it from being closed meanwhile.
     private let interruptible: Mutex<Handle?>
     /// Statements that still must be finalized before the handle may be closed.
-    private var liveStatements: Set<OpaquePointer> = []
+    private var liveStatements: Set<OpaquePointer> = unsafe []
 
     /// State of the callbacks in `Connection+Callbacks.swift`, which SQLite points to.
     var deadline: ContinuousClock.Instant?
@@ -30,7 +30,7 @@ package final class Connection: @unchecked Sendable {
     /// Registering a table again would disconnect statements that use it.
     var hasGenerateSeries = false
 
-    private struct Handle: @unchecked Sendable {
+    @safe private struct Handle: @unchecked Sendable {
         let pointer: OpaquePointer
     }
 
@@ -47,17 +47,17 @@ package final class Connection: @unchecked Sendable {
         // Debian's library reads URIs even without SQLITE_OPEN_URI.
         let fileName = path.hasPrefix("file:") ? "./" + path : path
         var opened: OpaquePointer?
-        let code = sqlite3_open_v2(fileName, &opened, flags, vfsName)
+        let code = unsafe sqlite3_open_v2(fileName, &opened, flags, vfsName)
         guard code == SQLITE_OK, let opened else {
-            let error = SQLiteError(code: code, handle: opened)
+            let error = unsafe SQLiteError(code: code, handle: opened)
             // SQLite returns a handle even when opening fails; it still must be closed.
-            sqlite3_close_v2(opened)
+            unsafe sqlite3_close_v2(opened)
             throw error
         }
-        handle = opened
-        interruptible = Mutex(Handle(pointer: opened))
+        unsafe handle = unsafe opened
+        interruptible = unsafe Mutex(Handle(pointer: opened))
         // A schema from a client must not reach functions and tables with side effects.
-        _ = csqlite_config_bool(opened, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nil)
+        _ = unsafe csqlite_config_bool(opened, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nil)
     }
 
     deinit { close() }
@@ -67,21 +67,21 @@ package final class Connection: @unchecked Sendable {
     package func close() {
         guard let handle else { return }
         interruptible.withLock { $0 = nil }
-        for statement in liveStatements { sqlite3_finalize(statement) }
-        liveStatements = []
-        self.handle = nil
-        let code = sqlite3_close(handle)
+        for unsafe statement in unsafe liveStatements { unsafe sqlite3_finalize(statement) }
+        unsafe liveStatements = unsafe []
+        unsafe self.handle = nil
+        let code = unsafe sqlite3_close(handle)
         precondition(code == SQLITE_OK, "a statement or a backup outlived its connection")
         commitHandler = nil
         authorizerPolicy = nil
     }
 
-    package var isOpen: Bool { handle != nil }
+    package var isOpen: Bool { unsafe handle != nil }
 
     /// Makes what runs on this connection fail with `SQLITE_INTERRUPT`. Safe from any thread, and
     /// without effect on a closed connection.
     package func interrupt() {
-        interruptible.withLock { if let handle = $0 { sqlite3_interrupt(handle.pointer) } }
+        interruptible.withLock { if let handle = $0 { unsafe sqlite3_interrupt(handle.pointer) } }
     }
 
     /// The handle, for one call into SQLite.
@@ -93,7 +93,7 @@ package final class Connection: @unchecked Sendable {
     }
 
     func check(_ code: Int32) throws(SQLiteError) {
-        guard code == SQLITE_OK else { throw SQLiteError(code: code, handle: handle) }
+        guard code == SQLITE_OK else { throw unsafe SQLiteError(code: code, handle: handle) }
     }
 
     // MARK: Statements
@@ -117,30 +117,30 @@ package final class Connection: @unchecked Sendable {
         _ script: SQLScript, from offset: Int, isPersistent: Bool = false
     ) throws(SQLiteError) -> (statement: Statement?, end: Int) {
         precondition((0...script.count).contains(offset))
-        let handle = try open()
+        let handle = try unsafe open()
         let flags = isPersistent ? UInt32(SQLITE_PREPARE_PERSISTENT) : 0
         var compiled: OpaquePointer?
         var end = offset
-        let code = script.bytes.withUnsafeBufferPointer { bytes -> Int32 in
-            bytes.withMemoryRebound(to: CChar.self) { characters -> Int32 in
+        let code = unsafe script.bytes.withUnsafeBufferPointer { bytes -> Int32 in
+            unsafe bytes.withMemoryRebound(to: CChar.self) { characters -> Int32 in
                 guard let start = characters.baseAddress else { return SQLITE_MISUSE }
                 let length = Int32(clamping: characters.count - offset)
                 var tail: UnsafePointer<CChar>?
-                let code = sqlite3_prepare_v3(
+                let code = unsafe sqlite3_prepare_v3(
                     handle, start + offset, length, flags, &compiled, &tail)
-                if let tail { end = tail - start }
+                if let unsafe tail { end = unsafe tail - start }
                 return code
             }
         }
         try check(code)
         guard let compiled else { return (nil, end) }
-        liveStatements.insert(compiled)
-        return (Statement(handle: compiled, connection: self), end)
+        unsafe liveStatements.insert(compiled)
+        return unsafe (Statement(handle: compiled, connection: self), end)
     }
 
     /// Called once by each statement when it is released.
     func finalize(_ statement: OpaquePointer) {
-        if liveStatements.remove(statement) != nil { sqlite3_finalize(statement) }
+        if unsafe liveStatements.remove(statement) != nil { unsafe sqlite3_finalize(statement) }
     }
 
     /// Runs every statement of `sql` to its end and drops their rows. For SQL of our own.
@@ -172,18 +172,18 @@ package final class Connection: @unchecked Sendable {
     // MARK: State
 
     /// True outside of a transaction.
-    package var isAutocommit: Bool { handle.map { sqlite3_get_autocommit($0) != 0 } ?? true }
+    package var isAutocommit: Bool { unsafe handle.map { unsafe sqlite3_get_autocommit($0) != 0 } ?? true }
 
     /// Rows changed by the newest INSERT, UPDATE or DELETE itself; triggers do not count.
-    package var changes: Int64 { handle.map { sqlite3_changes64($0) } ?? 0 }
+    package var changes: Int64 { unsafe handle.map { unsafe sqlite3_changes64($0) } ?? 0 }
 
     /// Rows changed since the connection was opened, triggers and foreign-key actions included.
-    package var totalChanges: Int64 { handle.map { sqlite3_total_changes64($0) } ?? 0 }
+    package var totalChanges: Int64 { unsafe handle.map { unsafe sqlite3_total_changes64($0) } ?? 0 }
 
     /// Settable, so that a pooled connection does not tell one client what another inserted.
     package var lastInsertRowID: Int64 {
-        get { handle.map { sqlite3_last_insert_rowid($0) } ?? 0 }
-        set { if let handle { sqlite3_set_last_insert_rowid(handle, newValue) } }
+        get { unsafe handle.map { unsafe sqlite3_last_insert_rowid($0) } ?? 0 }
+        set { if let handle { unsafe sqlite3_set_last_insert_rowid(handle, newValue) } }
     }
 
     /// The collation in the declaration of a column of `main`, for example `NOCASE`; nil if there
@@ -191,9 +191,9 @@ package final class Connection: @unchecked Sendable {
     package func collation(ofColumn column: String, table: String) -> String? {
         var name: UnsafePointer<CChar>?
         guard let handle,
-            sqlite3_table_column_metadata(
+            unsafe sqlite3_table_column_metadata(
                 handle, "main", table, column, nil, &name, nil, nil, nil) == SQLITE_OK
         else { return nil }
-        return name.map { String(cString: $0) }
+        return unsafe name.map { unsafe String(cString: $0) }
     }
 }

@@ -91,10 +91,10 @@ struct DatabaseOpening {
         var buffer = [UInt8](repeating: 0, count: WALScanner.headerSize)
         var scanner: WALScanner?
         var failure: StorageError?
-        buffer.withUnsafeMutableBytes { bytes in
+        unsafe buffer.withUnsafeMutableBytes { bytes in
             do throws(StorageError) {
-                let count = try file.readAvailable(into: bytes, at: 0)
-                scanner = WALScanner(header: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+                let count = try unsafe file.readAvailable(into: bytes, at: 0)
+                scanner = unsafe WALScanner(header: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
             } catch {
                 failure = error
             }
@@ -105,16 +105,16 @@ struct DatabaseOpening {
         var offset = Int64(WALScanner.headerSize)
         var goesOn = true
         while goesOn {
-            buffer.withUnsafeMutableBytes { bytes in
+            unsafe buffer.withUnsafeMutableBytes { bytes in
                 do throws(StorageError) {
-                    let count = try file.readAvailable(into: bytes, at: offset)
+                    let count = try unsafe file.readAvailable(into: bytes, at: offset)
                     let frames = count / WALScanner.frameSize
                     goesOn = frames == batch
                     for frame in 0..<frames {
                         let start = frame * WALScanner.frameSize
-                        let slice = UnsafeRawBufferPointer(
+                        let slice = unsafe UnsafeRawBufferPointer(
                             rebasing: bytes[start..<start + WALScanner.frameSize])
-                        if scanner?.append(frame: slice) != true {
+                        if unsafe scanner?.append(frame: slice) != true {
                             goesOn = false
                             break
                         }

@@ -114,7 +114,7 @@ package final class SocketListener: EventHandler, @unchecked Sendable {
                     return pauseForShortage(code)
                 default:
                     // accept(2): errors of the connection that was to be accepted; it is gone.
-                    logger.debug(
+                    unsafe logger.debug(
                         "accept_failed", [("error", String(cString: strerror(code)))])
                 }
             }
@@ -152,7 +152,7 @@ package final class SocketListener: EventHandler, @unchecked Sendable {
     private func pauseForShortage(_ code: Int32) {
         if !isShort {
             isShort = true
-            logger.warning(
+            unsafe logger.warning(
                 "accept_paused",
                 [
                     ("error", String(cString: strerror(code))),

@@ -11,7 +11,7 @@ internal import WireProtocol
 enum LibraryVersions {
     /// Sorted by name.
     static var all: [(name: String, version: String)] {
-        [
+        unsafe [
             ("curl", String(cString: ccurl_version())),
             ("protobuf-c", ProtobufLibrary.version),
             ("roaring", CodecLibraries.roaringVersion),

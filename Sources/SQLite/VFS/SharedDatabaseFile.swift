@@ -23,8 +23,8 @@ package final class SharedDatabaseFile: @unchecked Sendable {
     /// Number of wal-index locks: WRITE, CKPT, RECOVER and five read marks.
     static let lockCount = 8
 
-    private struct State {
-        var regions: [UnsafeMutableRawPointer] = []
+    @safe private struct State {
+        var regions: [UnsafeMutableRawPointer] = unsafe []
         /// Holders per lock: a count of sharers, or -1 for one exclusive holder.
         var walLocks = [Int](repeating: 0, count: SharedDatabaseFile.lockCount)
         var connectionCount = 0
@@ -42,7 +42,7 @@ package final class SharedDatabaseFile: @unchecked Sendable {
 
     deinit {
         state.withLock { state in
-            for region in state.regions { region.deallocate() }
+            for unsafe region in unsafe state.regions { unsafe region.deallocate() }
         }
     }
 
@@ -60,21 +60,21 @@ package final class SharedDatabaseFile: @unchecked Sendable {
         state.withLock { state in
             state.connectionCount -= 1
             guard state.connectionCount == 0 else { return }
-            for region in state.regions { region.deallocate() }
-            state.regions = []
+            for unsafe region in unsafe state.regions { unsafe region.deallocate() }
+            unsafe state.regions = unsafe []
             state.walLocks = [Int](repeating: 0, count: Self.lockCount)
         }
     }
 
     func mapRegion(_ index: Int, extend: Bool) -> UnsafeMutableRawPointer? {
-        state.withLock { state in
-            while extend && state.regions.count <= index {
+        unsafe state.withLock { state in
+            while unsafe extend && state.regions.count <= index {
                 let region = UnsafeMutableRawPointer.allocate(
                     byteCount: Self.regionSize, alignment: 64)
-                region.initializeMemory(as: UInt8.self, repeating: 0, count: Self.regionSize)
-                state.regions.append(region)
+                unsafe region.initializeMemory(as: UInt8.self, repeating: 0, count: Self.regionSize)
+                unsafe state.regions.append(region)
             }
-            return index < state.regions.count ? state.regions[index] : nil
+            return unsafe index < state.regions.count ? state.regions[index] : nil
         }
     }
 
@@ -84,9 +84,9 @@ package final class SharedDatabaseFile: @unchecked Sendable {
     /// Offsets in the wal-index header: https://www.sqlite.org/walformat.html, section 2.1.
     package func walIndexHeader() -> (lastFrame: UInt32, databaseSize: UInt32)? {
         state.withLock { state in
-            guard let region = state.regions.first, region.load(fromByteOffset: 12, as: UInt8.self) != 0
+            guard let region = unsafe state.regions.first, unsafe region.load(fromByteOffset: 12, as: UInt8.self) != 0
             else { return nil }
-            return (
+            return unsafe (
                 region.load(fromByteOffset: 16, as: UInt32.self),
                 region.load(fromByteOffset: 20, as: UInt32.self)
             )
