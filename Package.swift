@@ -80,10 +80,10 @@ let package = Package(
                 swiftSettings: swiftSettings),
             .testTarget(
                 name: "CommandLineTests", dependencies: ["tidemark", "Logging", "Primitives"],
-                swiftSettings: swiftSettings),
+                swiftSettings: testSettings),
             .testTarget(
                 name: "ConformanceTests", dependencies: ["tidemark", "CSQLite"],
-                swiftSettings: swiftSettings),
+                swiftSettings: testSettings),
         ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17,

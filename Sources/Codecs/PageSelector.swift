@@ -28,7 +28,7 @@ package import Primitives
         }
         // The layout was valid, so only memory can be missing.
         guard let decoded = unsafe decoded else { throw .outOfMemory }
-        unsafe bitmap = unsafe decoded
+        unsafe bitmap = decoded
     }
 
     deinit { unsafe roaring_bitmap_free(bitmap) }

@@ -19,7 +19,7 @@ internal import CZstd
         guard let context = unsafe ZSTD_createDCtx() else { throw .outOfMemory }
         let code = unsafe ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, windowLog)
         precondition(ZSTD_isError(code) == 0, "zstd refused a window limit in its range")
-        unsafe self.context = unsafe context
+        unsafe self.context = context
         self.outputLimit = outputLimit
     }
 
@@ -79,7 +79,7 @@ internal import CZstd
         switch ZSTD_getErrorCode(code) {
         case ZSTD_error_frameParameter_windowTooLarge: .windowTooLarge
         case ZSTD_error_memory_allocation: .outOfMemory
-        default: unsafe .malformed(reason: String(cString: ZSTD_getErrorName(code)))
+        default: .malformed(reason: unsafe String(cString: ZSTD_getErrorName(code)))
         }
     }
 }

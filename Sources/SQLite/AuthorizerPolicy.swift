@@ -32,10 +32,10 @@ package enum AuthorizerDecision: Sendable {
         database: UnsafePointer<CChar>?, source: UnsafePointer<CChar>?
     ) {
         self.action = AuthorizerAction(rawValue: action)
-        unsafe firstPointer = unsafe first
-        unsafe secondPointer = unsafe second
-        unsafe databasePointer = unsafe database
-        unsafe sourcePointer = unsafe source
+        unsafe firstPointer = first
+        unsafe secondPointer = second
+        unsafe databasePointer = database
+        unsafe sourcePointer = source
     }
 
     /// What the two arguments mean depends on the action: see SQLite's "Authorizer Action Codes".

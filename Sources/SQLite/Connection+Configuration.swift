@@ -44,7 +44,7 @@ extension Connection {
 
     package func areForeignKeysEnabled() throws(SQLiteError) -> Bool {
         var value: Int32 = 0
-        try unsafe check(csqlite_config_bool(try open(), SQLITE_DBCONFIG_ENABLE_FKEY, -1, &value))
+        try check(unsafe csqlite_config_bool(try open(), SQLITE_DBCONFIG_ENABLE_FKEY, -1, &value))
         return value != 0
     }
 
@@ -61,15 +61,15 @@ extension Connection {
     /// Keeps the WAL file when the last connection closes.
     package func persistWAL() throws(SQLiteError) {
         var isOn: Int32 = 1
-        try unsafe check(sqlite3_file_control(try open(), "main", SQLITE_FCNTL_PERSIST_WAL, &isOn))
+        try check(unsafe sqlite3_file_control(try open(), "main", SQLITE_FCNTL_PERSIST_WAL, &isOn))
     }
 
     /// Drops the pages in this connection's cache, so that the next reads reach the VFS.
     package func resetCache() throws(SQLiteError) {
-        try unsafe check(sqlite3_file_control(try open(), "main", SQLITE_FCNTL_RESET_CACHE, nil))
+        try check(unsafe sqlite3_file_control(try open(), "main", SQLITE_FCNTL_RESET_CACHE, nil))
     }
 
     private func set(_ option: Int32, _ isOn: Bool) throws(SQLiteError) {
-        try unsafe check(csqlite_config_bool(try open(), option, isOn ? 1 : 0, nil))
+        try check(unsafe csqlite_config_bool(try open(), option, isOn ? 1 : 0, nil))
     }
 }

@@ -48,14 +48,14 @@ internal import Synchronization
         let fileName = path.hasPrefix("file:") ? "./" + path : path
         var opened: OpaquePointer?
         let code = unsafe sqlite3_open_v2(fileName, &opened, flags, vfsName)
-        guard code == SQLITE_OK, let opened else {
+        guard code == SQLITE_OK, let opened = unsafe opened else {
             let error = unsafe SQLiteError(code: code, handle: opened)
             // SQLite returns a handle even when opening fails; it still must be closed.
             unsafe sqlite3_close_v2(opened)
             throw error
         }
-        unsafe handle = unsafe opened
-        interruptible = unsafe Mutex(Handle(pointer: opened))
+        unsafe handle = opened
+        interruptible = Mutex(unsafe Handle(pointer: opened))
         // A schema from a client must not reach functions and tables with side effects.
         _ = unsafe csqlite_config_bool(opened, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nil)
     }
@@ -65,10 +65,10 @@ internal import Synchronization
     /// Finalizes every statement and closes the file. May be called more than once; statements
     /// that are used afterwards throw `SQLITE_MISUSE`.
     package func close() {
-        guard let handle else { return }
+        guard let handle = unsafe handle else { return }
         interruptible.withLock { $0 = nil }
         for unsafe statement in unsafe liveStatements { unsafe sqlite3_finalize(statement) }
-        unsafe liveStatements = unsafe []
+        unsafe liveStatements = []
         unsafe self.handle = nil
         let code = unsafe sqlite3_close(handle)
         precondition(code == SQLITE_OK, "a statement or a backup outlived its connection")
@@ -86,10 +86,10 @@ internal import Synchronization
 
     /// The handle, for one call into SQLite.
     func open() throws(SQLiteError) -> OpaquePointer {
-        guard let handle else {
+        guard let handle = unsafe handle else {
             throw SQLiteError(extendedCode: SQLITE_MISUSE, message: "the connection is closed")
         }
-        return handle
+        return unsafe handle
     }
 
     func check(_ code: Int32) throws(SQLiteError) {
@@ -128,14 +128,14 @@ internal import Synchronization
                 var tail: UnsafePointer<CChar>?
                 let code = unsafe sqlite3_prepare_v3(
                     handle, start + offset, length, flags, &compiled, &tail)
-                if let unsafe tail { end = unsafe tail - start }
+                if let tail = unsafe tail { end = unsafe tail - start }
                 return code
             }
         }
         try check(code)
-        guard let compiled else { return (nil, end) }
+        guard let compiled = unsafe compiled else { return (nil, end) }
         unsafe liveStatements.insert(compiled)
-        return unsafe (Statement(handle: compiled, connection: self), end)
+        return (unsafe Statement(handle: compiled, connection: self), end)
     }
 
     /// Called once by each statement when it is released.
@@ -183,14 +183,14 @@ internal import Synchronization
     /// Settable, so that a pooled connection does not tell one client what another inserted.
     package var lastInsertRowID: Int64 {
         get { unsafe handle.map { unsafe sqlite3_last_insert_rowid($0) } ?? 0 }
-        set { if let handle { unsafe sqlite3_set_last_insert_rowid(handle, newValue) } }
+        set { if let handle = unsafe handle { unsafe sqlite3_set_last_insert_rowid(handle, newValue) } }
     }
 
     /// The collation in the declaration of a column of `main`, for example `NOCASE`; nil if there
     /// is no such column.
     package func collation(ofColumn column: String, table: String) -> String? {
         var name: UnsafePointer<CChar>?
-        guard let handle,
+        guard let handle = unsafe handle,
             unsafe sqlite3_table_column_metadata(
                 handle, "main", table, column, nil, &name, nil, nil, nil) == SQLITE_OK
         else { return nil }

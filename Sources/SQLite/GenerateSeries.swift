@@ -58,7 +58,7 @@ enum GenerateSeries {
         }
         unsafe module.xRowid = { cursor, rowID in
             unsafe GenerateSeries.withCursor(cursor) { cursor in
-                unsafe rowID?.pointee = unsafe cursor.current
+                unsafe rowID?.pointee = cursor.current
                 return SQLITE_OK
             }
         }
@@ -91,7 +91,7 @@ enum GenerateSeries {
         let size = MemoryLayout<Object>.size
         guard let memory = unsafe sqlite3_malloc64(UInt64(size)) else { return SQLITE_NOMEM }
         unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: size)
-        unsafe result?.pointee = unsafe memory.assumingMemoryBound(to: Part.self)
+        unsafe result?.pointee = memory.assumingMemoryBound(to: Part.self)
         return SQLITE_OK
     }
 
@@ -115,7 +115,7 @@ enum GenerateSeries {
         var unusable: Int32 = 0
         var isStartGiven = false
         var positions: [Int?] = [nil, nil, nil]
-        for position in unsafe 0..<Int(info.pointee.nConstraint) {
+        for position in 0..<Int(unsafe info.pointee.nConstraint) {
             let constraint = unsafe info.pointee.aConstraint[position]
             guard (Column.start...Column.step).contains(constraint.iColumn),
                 Int32(constraint.op) == SQLITE_INDEX_CONSTRAINT_EQ
@@ -213,7 +213,7 @@ extension Connection {
     /// Makes `generate_series(start, stop, step)` known to this connection, unless it is already.
     package func registerGenerateSeries() throws(SQLiteError) {
         guard !hasGenerateSeries else { return }
-        try unsafe check(GenerateSeries.register(on: try open()))
+        try check(unsafe GenerateSeries.register(on: try open()))
         hasGenerateSeries = true
     }
 }

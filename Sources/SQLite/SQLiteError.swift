@@ -17,8 +17,8 @@ package struct SQLiteError: Error, Equatable, Sendable {
 
     /// An error with SQLite's general text for its code.
     package init(extendedCode: Int32) {
-        unsafe self.init(
-            extendedCode: extendedCode, message: String(cString: sqlite3_errstr(extendedCode)))
+        self.init(
+            extendedCode: extendedCode, message: unsafe String(cString: sqlite3_errstr(extendedCode)))
     }
 
     /// Reads the newest error of a connection. `handle` is nil where opening ran out of memory.
@@ -28,9 +28,9 @@ package struct SQLiteError: Error, Equatable, Sendable {
             return
         }
         let offset = unsafe sqlite3_error_offset(handle)
-        unsafe self.init(
-            extendedCode: sqlite3_extended_errcode(handle),
-            message: String(cString: sqlite3_errmsg(handle)),
+        self.init(
+            extendedCode: unsafe sqlite3_extended_errcode(handle),
+            message: unsafe String(cString: sqlite3_errmsg(handle)),
             offset: offset >= 0 ? Int(offset) : nil)
     }
 

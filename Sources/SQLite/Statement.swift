@@ -13,7 +13,7 @@ package import Primitives
     package let connection: Connection
 
     init(handle: OpaquePointer, connection: Connection) {
-        unsafe self.handle = unsafe handle
+        unsafe self.handle = handle
         self.connection = connection
     }
 
@@ -62,7 +62,7 @@ package import Primitives
 
     /// The text that the statement was compiled from.
     package var sql: String {
-        live.flatMap { unsafe sqlite3_sql($0) }.unsafe map { unsafe String(cString: $0) } ?? ""
+        unsafe live.flatMap { unsafe sqlite3_sql($0) }.map { unsafe String(cString: $0) } ?? ""
     }
 
     // MARK: Parameters, counted from 1

@@ -27,16 +27,16 @@ package struct SocketAddress: Sendable, CustomStringConvertible {
         var list: UnsafeMutablePointer<addrinfo>?
         let code = unsafe getaddrinfo(host, String(port), &hints, &list)
         guard code == 0 else {
-            throw unsafe .unknownHost(host, reason: String(cString: gai_strerror(code)))
+            throw .unknownHost(host, reason: unsafe String(cString: gai_strerror(code)))
         }
         defer { unsafe freeaddrinfo(list) }
         var addresses: [SocketAddress] = []
         var next = unsafe list
         while let entry = unsafe next?.pointee {
-            unsafe next = unsafe entry.ai_next
+            unsafe next = entry.ai_next
             guard let address = unsafe entry.ai_addr else { continue }
             var storage = sockaddr_storage()
-            unsafe precondition(Int(entry.ai_addrlen) <= MemoryLayout<sockaddr_storage>.size)
+            precondition(unsafe Int(entry.ai_addrlen) <= MemoryLayout<sockaddr_storage>.size)
             unsafe memcpy(&storage, address, Int(entry.ai_addrlen))
             unsafe addresses.append(SocketAddress(storage: storage, length: entry.ai_addrlen))
         }

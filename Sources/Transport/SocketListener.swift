@@ -114,8 +114,8 @@ package final class SocketListener: EventHandler, @unchecked Sendable {
                     return pauseForShortage(code)
                 default:
                     // accept(2): errors of the connection that was to be accepted; it is gone.
-                    unsafe logger.debug(
-                        "accept_failed", [("error", String(cString: strerror(code)))])
+                    logger.debug(
+                        "accept_failed", [("error", unsafe String(cString: strerror(code)))])
                 }
             }
         }
@@ -152,10 +152,10 @@ package final class SocketListener: EventHandler, @unchecked Sendable {
     private func pauseForShortage(_ code: Int32) {
         if !isShort {
             isShort = true
-            unsafe logger.warning(
+            logger.warning(
                 "accept_paused",
                 [
-                    ("error", String(cString: strerror(code))),
+                    ("error", unsafe String(cString: strerror(code))),
                     ("connections", String(budget.count)),
                 ])
         }

@@ -9,7 +9,7 @@ internal import CSimdJSON
     private let document: JSONDocument
 
     init(_ cursor: csimdjson_cursor, underestimatedCount: Int, in document: JSONDocument) {
-        unsafe self.cursor = unsafe cursor
+        unsafe self.cursor = cursor
         self.underestimatedCount = underestimatedCount
         self.document = document
     }

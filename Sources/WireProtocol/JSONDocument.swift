@@ -20,16 +20,16 @@ internal import CSimdJSON
         var opened: OpaquePointer?
         var root = unsafe csimdjson_element()
         let code = unsafe csimdjson_parse(bytes, bytes.count, maximumDepth, &opened, &root)
-        guard code == csimdjson_success, let opened else {
+        guard code == csimdjson_success, let opened = unsafe opened else {
             switch code {
             case csimdjson_depth_error: throw .tooDeep(limit: maximumDepth)
             case csimdjson_capacity: throw .tooLarge
             case csimdjson_memalloc: throw .outOfMemory
-            default: throw unsafe .malformed(reason: String(cString: csimdjson_error_message(code)))
+            default: throw .malformed(reason: unsafe String(cString: csimdjson_error_message(code)))
             }
         }
-        handle = unsafe opened
-        unsafe rootElement = unsafe root
+        unsafe handle = opened
+        unsafe rootElement = root
     }
 
     deinit { unsafe csimdjson_free(handle) }

@@ -12,7 +12,7 @@ internal import CSimdJSON
     private let document: JSONDocument
 
     init(_ element: csimdjson_element, in document: JSONDocument) {
-        unsafe self.element = unsafe element
+        unsafe self.element = element
         self.document = document
     }
 

@@ -81,8 +81,8 @@ package struct PullResponseDecoder {
             unsafe message.pointee.apply_mode == SYNC__APPLY_MODE__INCREMENTAL,
             unsafe message.pointee.stream_kind == SYNC__STREAM_KIND__PAGES
         else { throw .unsupportedEncoding }
-        return unsafe PullResponseHeader(
-            serverRevision: revision, databaseSize: message.pointee.db_size)
+        return PullResponseHeader(
+            serverRevision: revision, databaseSize: unsafe message.pointee.db_size)
     }
 
     private static func decodePage(_ bytes: [UInt8]) throws(DecodingError) -> Message {

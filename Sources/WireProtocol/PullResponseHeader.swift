@@ -31,7 +31,7 @@ package struct PullResponseHeader: Sendable, Equatable {
             unsafe withUnsafeMutablePointer(to: &raw) { rawPointer in
                 unsafe message.server_revision.data = revisionBytes.baseAddress
                 unsafe message.server_revision.len = revisionBytes.count
-                unsafe message.raw_encoding = unsafe rawPointer
+                unsafe message.raw_encoding = rawPointer
                 return unsafe Self.frame(message)
             }
         }

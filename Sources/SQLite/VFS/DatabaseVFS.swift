@@ -42,9 +42,9 @@ package enum DatabaseVFS {
         }
         let vfs = UnsafeMutablePointer<sqlite3_vfs>.allocate(capacity: 1)
         unsafe vfs.initialize(to: unix.pointee)
-        unsafe vfs.pointee.szOsFile = unsafe Int32(MemoryLayout<csqlite_file>.size) + unix.pointee.szOsFile
+        unsafe vfs.pointee.szOsFile = Int32(MemoryLayout<csqlite_file>.size) + unix.pointee.szOsFile
         unsafe vfs.pointee.pNext = nil
-        unsafe vfs.pointee.zName = unsafe UnsafePointer(strdup(name))
+        unsafe vfs.pointee.zName = UnsafePointer(strdup(name))
         unsafe vfs.pointee.pAppData = UnsafeMutableRawPointer(unix)
         unsafe vfs.pointee.xOpen = { vfs, path, file, flags, outFlags in
             unsafe ObservedFile.open(vfs: vfs, path: path, file: file, flags: flags, outFlags: outFlags)

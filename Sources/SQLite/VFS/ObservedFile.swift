@@ -40,11 +40,11 @@ final class ObservedFile {
         let ours = unsafe raw.assumingMemoryBound(to: csqlite_file.self)
         unsafe ours.pointee.base.pMethods = nil
         guard code == SQLITE_OK else { return code }
-        unsafe ours.pointee.real = unsafe real
-        unsafe ours.pointee.context = unsafe Unmanaged.passRetained(
+        unsafe ours.pointee.real = real
+        unsafe ours.pointee.context = Unmanaged.passRetained(
             ObservedFile(kind: found.kind, shared: found.shared)
         ).toOpaque()
-        unsafe ours.pointee.base.pMethods = unsafe UnsafePointer(ObservedFileMethods.table)
+        unsafe ours.pointee.base.pMethods = UnsafePointer(ObservedFileMethods.table)
         return SQLITE_OK
     }
 
@@ -113,7 +113,7 @@ final class ObservedFile {
             isAttached = true
             shared.connectionAttached()
         }
-        unsafe pointer.pointee = unsafe shared.mapRegion(Int(region), extend: extend)
+        unsafe pointer.pointee = shared.mapRegion(Int(region), extend: extend)
         return SQLITE_OK
     }
 

@@ -73,7 +73,7 @@ enum ObservedFileMethods {
         unsafe methods.xLock = { file, level in unsafe observed(container(file)).lockFile(to: level) }
         unsafe methods.xUnlock = { file, level in unsafe observed(container(file)).unlockFile(to: level) }
         unsafe methods.xCheckReservedLock = { file, result in
-            unsafe result?.pointee = unsafe observed(container(file)).hasReservedLock ? 1 : 0
+            unsafe result?.pointee = observed(container(file)).hasReservedLock ? 1 : 0
             return SQLITE_OK
         }
     }

@@ -61,7 +61,7 @@ package final class SharedDatabaseFile: @unchecked Sendable {
             state.connectionCount -= 1
             guard state.connectionCount == 0 else { return }
             for unsafe region in unsafe state.regions { unsafe region.deallocate() }
-            unsafe state.regions = unsafe []
+            unsafe state.regions = []
             state.walLocks = [Int](repeating: 0, count: Self.lockCount)
         }
     }

@@ -43,7 +43,7 @@ struct AdminHTTPClient {
         // than the broken pipe does.
         let isRefusedUpload = code == CURLE_SEND_ERROR && status >= 400
         guard code == CURLE_OK || isRefusedUpload else {
-            throw .unavailable(unsafe "\(base.text): \(String(cString: curl_easy_strerror(code)))")
+            throw .unavailable("\(base.text): \(unsafe String(cString: curl_easy_strerror(code)))")
         }
         return Response(status: status, body: transfer.body)
     }
@@ -70,11 +70,11 @@ struct AdminHTTPClient {
         switch content {
         case .none: break
         case .json(let text):
-            unsafe headers = unsafe curl_slist_append(headers, "Content-Type: application/json")
+            unsafe headers = curl_slist_append(headers, "Content-Type: application/json")
             unsafe ccurl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(text.utf8.count))
             unsafe ccurl_set_pointer(handle, CURLOPT_COPYPOSTFIELDS, text)
         case .file(let descriptor, let size, let type):
-            unsafe headers = unsafe curl_slist_append(headers, "Content-Type: \(type)")
+            unsafe headers = curl_slist_append(headers, "Content-Type: \(type)")
             transfer.source = descriptor
             unsafe ccurl_set_long(handle, CURLOPT_UPLOAD, 1)
             unsafe ccurl_set_offset(handle, CURLOPT_INFILESIZE_LARGE, curl_off_t(size))

@@ -21,7 +21,7 @@ final class AdminTransfer {
         _ handle: UnsafeMutableRawPointer, _ destination: Int32?,
         _ progress: @escaping (UInt64) -> Void
     ) {
-        unsafe self.handle = unsafe handle
+        unsafe self.handle = handle
         self.destination = destination
         self.progress = progress
     }
@@ -62,7 +62,7 @@ final class AdminTransfer {
                 return count
             }
             guard errno != EINTR else { continue }
-            failure = .inputOutput(unsafe "the file cannot be read: \(String(cString: strerror(errno)))")
+            failure = .inputOutput("the file cannot be read: \(unsafe String(cString: strerror(errno)))")
             return Int(CURL_READFUNC_ABORT)
         }
     }
@@ -73,10 +73,10 @@ final class AdminTransfer {
             let part = unsafe UnsafeRawBufferPointer(rebasing: rest)
             let count = unsafe Glibc.write(descriptor, part.baseAddress, part.count)
             if count >= 0 {
-                unsafe rest = unsafe rest.dropFirst(count)
+                unsafe rest = rest.dropFirst(count)
             } else if errno != EINTR {
                 failure = .inputOutput(
-                    unsafe "the file cannot be written: \(String(cString: strerror(errno)))")
+                    "the file cannot be written: \(unsafe String(cString: strerror(errno)))")
                 return false
             }
         }

@@ -68,7 +68,7 @@ final class LocalAdministration: DatabaseAdministration {
         _ name: DatabaseName, from path: String, progress: @escaping (TransferProgress) -> Void
     ) throws(AdministrationError) -> ImportSummary {
         guard unsafe access(path, R_OK) == 0 else {
-            throw .inputOutput(unsafe "\(path): \(String(cString: strerror(errno)))")
+            throw .inputOutput("\(path): \(unsafe String(cString: strerror(errno)))")
         }
         var status = stat()
         let size = unsafe stat(path, &status) == 0 ? UInt64(status.st_size) : 0
@@ -143,7 +143,7 @@ final class LocalAdministration: DatabaseAdministration {
             .unavailable("database '\(name.text)' cannot be used now; try again")
         case .importRefused(let reasons): .rejected(reasons.joined(separator: "\n  "))
         case .file(let operation, let path, let code):
-            .inputOutput(unsafe "\(operation) \(path): \(String(cString: strerror(code)))")
+            .inputOutput("\(operation) \(path): \(unsafe String(cString: strerror(code)))")
         case .corruptFile(let path, let reason): .failed("\(path): \(reason)")
         case .sqlite(let error): .failed("SQLite: \(error.message)")
         case .revisionGone, .closed: .failed("\(error)")

@@ -28,7 +28,7 @@ final class OutputFile: Sendable {
         let descriptor = unsafe open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else {
             throw CommandFailure(
-                .cannotCreate, unsafe "\(temporaryPath): \(String(cString: strerror(errno)))")
+                .cannotCreate, "\(temporaryPath): \(unsafe String(cString: strerror(errno)))")
         }
         close(descriptor)
     }
@@ -50,8 +50,7 @@ final class OutputFile: Sendable {
         guard Self.flush(Self.directory(of: path), O_RDONLY | O_DIRECTORY) else {
             throw CommandFailure(
                 .inputOutput,
-                "\(path) may not survive a crash: "
-                    + unsafe String(cString: strerror(errno)))
+                "\(path) may not survive a crash: \(unsafe String(cString: strerror(errno)))")
         }
     }
 

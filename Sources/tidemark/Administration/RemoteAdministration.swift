@@ -107,7 +107,7 @@ struct RemoteAdministration: DatabaseAdministration {
     }
 
     private static func inputOutput(_ path: String) -> AdministrationError {
-        .inputOutput(unsafe "\(path): \(String(cString: strerror(errno)))")
+        .inputOutput("\(path): \(unsafe String(cString: strerror(errno)))")
     }
 }
 

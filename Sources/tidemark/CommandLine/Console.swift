@@ -41,7 +41,7 @@ struct Console: Sendable {
     private static func giveUpOutput(_ errorNumber: Int32) -> Never {
         if errorNumber == EPIPE { exit(ExitCode.success.rawValue) }
         _ = write(
-            unsafe "tidemark: standard output: \(String(cString: strerror(errorNumber)))\n",
+            "tidemark: standard output: \(unsafe String(cString: strerror(errorNumber)))\n",
             to: STDERR_FILENO)
         exit(ExitCode.inputOutput.rawValue)
     }

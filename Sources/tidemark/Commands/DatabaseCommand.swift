@@ -142,7 +142,7 @@ enum DatabaseCommand {
     private static func requireRegularFile(_ path: String) throws(CommandFailure) {
         var status = stat()
         guard unsafe stat(path, &status) == 0 else {
-            throw CommandFailure(.noInput, unsafe "\(path): \(String(cString: strerror(errno)))")
+            throw CommandFailure(.noInput, "\(path): \(unsafe String(cString: strerror(errno)))")
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw CommandFailure(.dataError, "\(path) is not a regular file")

@@ -51,6 +51,6 @@ struct ConfigurationFile: Equatable, Sendable {
     }
 
     private static func unreadable(_ path: String, _ errorNumber: Int32) -> CommandFailure {
-        CommandFailure(.configuration, unsafe "\(path): \(String(cString: strerror(errorNumber)))")
+        CommandFailure(.configuration, "\(path): \(unsafe String(cString: strerror(errorNumber)))")
     }
 }
