@@ -6,7 +6,7 @@
 import PackageDescription
 
 let testSettings: [SwiftSetting] = [
-    .treatAllWarnings(as: .warning),
+    .treatAllWarnings(as: .error),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("ExistentialAny"),
 ]
@@ -61,7 +61,8 @@ let package = Package(
         + module("Storage", ["SQLite", "Execution", "Logging", "CLinux", "Primitives"])
         + module("Replication", ["Storage", "WireProtocol", "Codecs", "Execution", "Primitives"])
         + module(
-            "SQLStreams", ["Storage", "SQLite", "WireProtocol", "Execution", "Logging", "Primitives"])
+            "SQLStreams",
+            ["Storage", "SQLite", "WireProtocol", "Execution", "Logging", "Primitives"])
         + module(
             "Endpoints",
             [

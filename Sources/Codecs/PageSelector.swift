@@ -35,7 +35,9 @@ package import Primitives
 
     package var isEmpty: Bool { count == 0 }
 
-    package func contains(_ id: PageID) -> Bool { unsafe roaring_bitmap_contains(bitmap, id.rawValue) }
+    package func contains(_ id: PageID) -> Bool {
+        unsafe roaring_bitmap_contains(bitmap, id.rawValue)
+    }
 
     /// The selected ids less than `size` (the database's size, in pages), ascending.
     ///

@@ -63,7 +63,8 @@ internal import CZstd
             code = unsafe ZSTD_decompressStream(context, &chunkOutput, &input)
             produced = unsafe chunkOutput.pos
             if ZSTD_isError(code) == 0 && produced <= outputLimit - outputSize {
-                unsafe output.append(contentsOf: UnsafeRawBufferPointer(rebasing: chunk[..<produced]))
+                unsafe output.append(
+                    contentsOf: UnsafeRawBufferPointer(rebasing: chunk[..<produced]))
             }
         }
         guard ZSTD_isError(code) == 0 else { throw Self.error(code) }

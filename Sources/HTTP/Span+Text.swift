@@ -1,7 +1,9 @@
 extension Span where Element == UInt8 {
     /// The bytes of `range` as text; what is not UTF-8 becomes U+FFFD.
     func string(_ range: Range<Int>) -> String {
-        unsafe extracting(range).withUnsafeBufferPointer { unsafe String(decoding: $0, as: UTF8.self) }
+        unsafe extracting(range).withUnsafeBufferPointer {
+            unsafe String(decoding: $0, as: UTF8.self)
+        }
     }
 
     /// `string` for ASCII, with `A` to `Z` in lower case, in one pass.

@@ -76,7 +76,8 @@ package final class PageStream: @unchecked Sendable {
         offsets.reserveCapacity(pages.count)
         var failure: StorageError?
         let capacity = head.count + pages.count * Self.maximumFramedSize
-        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, initializedCount in
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: capacity) {
+            buffer, initializedCount in
             let base = UnsafeMutableRawPointer(buffer.baseAddress!)
             unsafe head.withUnsafeBytes { source in
                 if let start = source.baseAddress {

@@ -22,6 +22,8 @@ package enum AuthorizerDecision: Sendable {
 /// Invariant: used only inside `decide`, where the pointers are valid.
 @safe package struct AuthorizerRequest {
     package let action: AuthorizerAction
+    // SAFETY: SQLite's texts outlive the call of `decide`; no policy keeps a request for longer,
+    // by the invariant above.
     private let firstPointer: UnsafePointer<CChar>?
     private let secondPointer: UnsafePointer<CChar>?
     private let databasePointer: UnsafePointer<CChar>?

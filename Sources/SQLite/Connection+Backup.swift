@@ -13,7 +13,8 @@ extension Connection {
     ) throws(SQLiteError) {
         precondition(pagesPerStep > 0 && source !== self)
         let destination = try unsafe open()
-        guard let backup = unsafe sqlite3_backup_init(destination, "main", try source.open(), "main")
+        guard
+            let backup = unsafe sqlite3_backup_init(destination, "main", try source.open(), "main")
         else { throw unsafe SQLiteError(code: sqlite3_errcode(destination), handle: destination) }
         var code = SQLITE_OK
         while code == SQLITE_OK {

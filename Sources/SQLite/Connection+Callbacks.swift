@@ -7,10 +7,14 @@ extension Connection {
     /// microseconds.
     private static let progressInterval: Int32 = 1000
 
-    private var context: UnsafeMutableRawPointer { unsafe Unmanaged.passUnretained(self).toOpaque() }
+    private var context: UnsafeMutableRawPointer {
+        unsafe Unmanaged.passUnretained(self).toOpaque()
+    }
 
     private static func connection(at context: UnsafeMutableRawPointer?) -> Connection {
-        guard let context = unsafe context else { preconditionFailure("SQLite lost a callback's context") }
+        guard let context = unsafe context else {
+            preconditionFailure("SQLite lost a callback's context")
+        }
         return unsafe Unmanaged<Connection>.fromOpaque(context).takeUnretainedValue()
     }
 

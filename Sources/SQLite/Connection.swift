@@ -14,6 +14,8 @@ internal import Synchronization
         case create
     }
 
+    // SAFETY: opened by `init`, closed once by `close` or `deinit`, nil from then on; every use
+    // unwraps it first.
     /// Nil once closed.
     private(set) var handle: OpaquePointer?
     /// The same handle for `interrupt`; the lock keeps it from being closed meanwhile.
@@ -30,6 +32,8 @@ internal import Synchronization
     /// Registering a table again would disconnect statements that use it.
     var hasGenerateSeries = false
 
+    // SAFETY: used only under the lock of `interruptible`, which `close` empties before it closes
+    // the handle.
     @safe private struct Handle: @unchecked Sendable {
         let pointer: OpaquePointer
     }
@@ -67,7 +71,7 @@ internal import Synchronization
     package func close() {
         guard let handle = unsafe handle else { return }
         interruptible.withLock { $0 = nil }
-        for unsafe statement in unsafe liveStatements { unsafe sqlite3_finalize(statement) }
+        for unsafestatement in unsafe liveStatements { unsafe sqlite3_finalize(statement) }
         unsafe liveStatements = []
         unsafe self.handle = nil
         let code = unsafe sqlite3_close(handle)
@@ -172,18 +176,24 @@ internal import Synchronization
     // MARK: State
 
     /// True outside of a transaction.
-    package var isAutocommit: Bool { unsafe handle.map { unsafe sqlite3_get_autocommit($0) != 0 } ?? true }
+    package var isAutocommit: Bool {
+        unsafe handle.map { unsafe sqlite3_get_autocommit($0) != 0 } ?? true
+    }
 
     /// Rows changed by the newest INSERT, UPDATE or DELETE itself; triggers do not count.
     package var changes: Int64 { unsafe handle.map { unsafe sqlite3_changes64($0) } ?? 0 }
 
     /// Rows changed since the connection was opened, triggers and foreign-key actions included.
-    package var totalChanges: Int64 { unsafe handle.map { unsafe sqlite3_total_changes64($0) } ?? 0 }
+    package var totalChanges: Int64 {
+        unsafe handle.map { unsafe sqlite3_total_changes64($0) } ?? 0
+    }
 
     /// Settable, so that a pooled connection does not tell one client what another inserted.
     package var lastInsertRowID: Int64 {
         get { unsafe handle.map { unsafe sqlite3_last_insert_rowid($0) } ?? 0 }
-        set { if let handle = unsafe handle { unsafe sqlite3_set_last_insert_rowid(handle, newValue) } }
+        set {
+            if let handle = unsafe handle { unsafe sqlite3_set_last_insert_rowid(handle, newValue) }
+        }
     }
 
     /// The collation in the declaration of a column of `main`, for example `NOCASE`; nil if there

@@ -47,8 +47,12 @@ enum GenerateSeries {
                 unsafe GenerateSeries.filter(&$0, plan: plan, arguments: arguments, count: count)
             }
         }
-        unsafe module.xNext = { cursor in unsafe GenerateSeries.withCursor(cursor, GenerateSeries.advance) }
-        unsafe module.xEof = { cursor in unsafe GenerateSeries.withCursor(cursor) { unsafe $0.is_at_end != 0 ? 1 : 0 } }
+        unsafe module.xNext = { cursor in
+            unsafe GenerateSeries.withCursor(cursor, GenerateSeries.advance)
+        }
+        unsafe module.xEof = { cursor in
+            unsafe GenerateSeries.withCursor(cursor) { unsafe $0.is_at_end != 0 ? 1 : 0 }
+        }
         unsafe module.xColumn = { cursor, context, column in
             unsafe GenerateSeries.withCursor(cursor) { cursor in
                 let values = unsafe [cursor.current, cursor.start, cursor.stop, cursor.step]
@@ -102,7 +106,9 @@ enum GenerateSeries {
         guard let cursor = unsafe cursor else { return SQLITE_MISUSE }
         // SAFETY: `xOpen` made the cursor; its first member is SQLite's part.
         return unsafe UnsafeMutableRawPointer(cursor)
-            .withMemoryRebound(to: csqlite_series_cursor.self, capacity: 1) { unsafe body(&$0.pointee) }
+            .withMemoryRebound(to: csqlite_series_cursor.self, capacity: 1) {
+                unsafe body(&$0.pointee)
+            }
     }
 
     /// Takes the arguments from equality constraints on the hidden columns.
@@ -143,7 +149,9 @@ enum GenerateSeries {
         }
         unsafe estimate(info, plan: plan)
         // No two rows have the same value, so further terms of the ORDER BY cannot matter.
-        if unsafe info.pointee.nOrderBy >= 1, unsafe info.pointee.aOrderBy[0].iColumn == Column.value {
+        if unsafe info.pointee.nOrderBy >= 1,
+            unsafe info.pointee.aOrderBy[0].iColumn == Column.value
+        {
             unsafe plan |= info.pointee.aOrderBy[0].desc != 0 ? Plan.descending : Plan.ascending
             unsafe info.pointee.orderByConsumed = 1
         }
@@ -204,7 +212,8 @@ enum GenerateSeries {
         unsafe cursor.remaining_count -= 1
         // Never overflows: the next value lies between `start` and `stop`.
         unsafe cursor.current =
-            unsafe cursor.is_reversed != 0 ? cursor.current &- cursor.step : cursor.current &+ cursor.step
+            unsafe cursor.is_reversed != 0
+            ? cursor.current &- cursor.step : cursor.current &+ cursor.step
         return SQLITE_OK
     }
 }

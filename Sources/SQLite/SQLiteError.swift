@@ -18,7 +18,8 @@ package struct SQLiteError: Error, Equatable, Sendable {
     /// An error with SQLite's general text for its code.
     package init(extendedCode: Int32) {
         self.init(
-            extendedCode: extendedCode, message: unsafe String(cString: sqlite3_errstr(extendedCode)))
+            extendedCode: extendedCode,
+            message: unsafe String(cString: sqlite3_errstr(extendedCode)))
     }
 
     /// Reads the newest error of a connection. `handle` is nil where opening ran out of memory.

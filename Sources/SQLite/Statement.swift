@@ -55,10 +55,14 @@ package import Primitives
 
     /// True if the statement does not change the database file. BEGIN, COMMIT and SAVEPOINT count
     /// as read-only here; BEGIN IMMEDIATE and BEGIN EXCLUSIVE do not.
-    package var isReadOnly: Bool { unsafe live.map { unsafe sqlite3_stmt_readonly($0) != 0 } ?? true }
+    package var isReadOnly: Bool {
+        unsafe live.map { unsafe sqlite3_stmt_readonly($0) != 0 } ?? true
+    }
 
     /// True for EXPLAIN and EXPLAIN QUERY PLAN.
-    package var isExplain: Bool { unsafe live.map { unsafe sqlite3_stmt_isexplain($0) != 0 } ?? false }
+    package var isExplain: Bool {
+        unsafe live.map { unsafe sqlite3_stmt_isexplain($0) != 0 } ?? false
+    }
 
     /// The text that the statement was compiled from.
     package var sql: String {
@@ -67,11 +71,14 @@ package import Primitives
 
     // MARK: Parameters, counted from 1
 
-    package var parameterCount: Int { unsafe live.map { unsafe Int(sqlite3_bind_parameter_count($0)) } ?? 0 }
+    package var parameterCount: Int {
+        unsafe live.map { unsafe Int(sqlite3_bind_parameter_count($0)) } ?? 0
+    }
 
     /// The name with its first character, for example `:id`; nil for `?` and gaps.
     package func parameterName(_ index: Int) -> String? {
-        guard let live = unsafe live, let name = unsafe sqlite3_bind_parameter_name(live, Int32(clamping: index))
+        guard let live = unsafe live,
+            let name = unsafe sqlite3_bind_parameter_name(live, Int32(clamping: index))
         else { return nil }
         return unsafe String(cString: name)
     }
@@ -136,7 +143,9 @@ package import Primitives
     package var columnCount: Int { unsafe live.map { unsafe Int(sqlite3_column_count($0)) } ?? 0 }
 
     package func columnName(at index: Int) -> String {
-        guard let live = unsafe live, let name = unsafe sqlite3_column_name(live, Int32(clamping: index)) else {
+        guard let live = unsafe live,
+            let name = unsafe sqlite3_column_name(live, Int32(clamping: index))
+        else {
             return ""
         }
         return unsafe String(cString: name)
@@ -144,7 +153,9 @@ package import Primitives
 
     /// The type in the declaration of the table's column; nil for expressions.
     package func columnDeclaredType(at index: Int) -> String? {
-        guard let live = unsafe live, let name = unsafe sqlite3_column_decltype(live, Int32(clamping: index)) else {
+        guard let live = unsafe live,
+            let name = unsafe sqlite3_column_decltype(live, Int32(clamping: index))
+        else {
             return nil
         }
         return unsafe String(cString: name)
@@ -183,7 +194,9 @@ package import Primitives
     package func withTextBytes<Result>(
         at index: Int, _ body: (UnsafeRawBufferPointer) -> Result
     ) -> Result {
-        guard let live = unsafe live else { return unsafe body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+        guard let live = unsafe live else {
+            return unsafe body(UnsafeRawBufferPointer(start: nil, count: 0))
+        }
         // The order matters: the first call may convert the value, the second measures the result.
         let text = unsafe sqlite3_column_text(live, Int32(clamping: index))
         let size = unsafe Int(sqlite3_column_bytes(live, Int32(clamping: index)))
@@ -194,7 +207,9 @@ package import Primitives
     package func withBlobBytes<Result>(
         at index: Int, _ body: (UnsafeRawBufferPointer) -> Result
     ) -> Result {
-        guard let live = unsafe live else { return unsafe body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+        guard let live = unsafe live else {
+            return unsafe body(UnsafeRawBufferPointer(start: nil, count: 0))
+        }
         let blob = unsafe sqlite3_column_blob(live, Int32(clamping: index))
         let size = unsafe Int(sqlite3_column_bytes(live, Int32(clamping: index)))
         return unsafe body(UnsafeRawBufferPointer(start: blob, count: blob == nil ? 0 : size))

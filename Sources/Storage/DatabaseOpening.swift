@@ -59,8 +59,11 @@ struct DatabaseOpening {
                 "lineage_broken",
                 [
                     ("database", name.text),
-                    ("hint", "the files were changed by another program, or some are missing; "
-                        + "every replica gets all pages once"),
+                    (
+                        "hint",
+                        "the files were changed by another program, or some are missing; "
+                            + "every replica gets all pages once"
+                    ),
                 ])
             try Self.beginLineage(
                 recovery, metaFile: metaFile, changeFile: changeFile, walSalts: walSalts)
@@ -94,7 +97,8 @@ struct DatabaseOpening {
         unsafe buffer.withUnsafeMutableBytes { bytes in
             do throws(StorageError) {
                 let count = try unsafe file.readAvailable(into: bytes, at: 0)
-                scanner = unsafe WALScanner(header: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+                scanner = unsafe WALScanner(
+                    header: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
             } catch {
                 failure = error
             }

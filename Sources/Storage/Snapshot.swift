@@ -33,7 +33,8 @@ package final class Snapshot: Sendable {
     ///   - pages: ascending, none beyond `databaseSize`.
     ///   - offsets: where in `buffer` each page goes.
     package func read(
-        _ pages: ArraySlice<PageNumber>, into buffer: UnsafeMutableRawBufferPointer, at offsets: [Int]
+        _ pages: ArraySlice<PageNumber>, into buffer: UnsafeMutableRawBufferPointer,
+        at offsets: [Int]
     ) throws(StorageError) {
         precondition(pages.count == offsets.count)
         try unsafe database.read(pages, at: revision.commit, into: buffer, offsets: offsets)

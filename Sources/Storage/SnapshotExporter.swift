@@ -18,7 +18,8 @@ package final class SnapshotExporter {
         let count = min(UInt32(max(1, maximumBytes / pageSize)), snapshot.databaseSize - next + 1)
         let pages = (next..<next + count).compactMap { PageNumber($0) }
         var failure: StorageError?
-        var bytes = unsafe [UInt8](unsafeUninitializedCapacity: pages.count * pageSize) { buffer, size in
+        var bytes = unsafe [UInt8](unsafeUninitializedCapacity: pages.count * pageSize) {
+            buffer, size in
             do throws(StorageError) {
                 try unsafe snapshot.read(
                     pages[...], into: UnsafeMutableRawBufferPointer(buffer),

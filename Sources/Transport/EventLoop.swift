@@ -44,6 +44,7 @@ internal import Synchronization
     private var isStopping = false
     private var hasOwnJobs = false
 
+    // SAFETY: lives from `init` to `deinit`; only the loop's thread touches it.
     /// Where sockets read to before their bytes are looked at; valid until the next read.
     let readBuffer: UnsafeMutableRawBufferPointer
 
@@ -193,7 +194,9 @@ internal import Synchronization
         if unsafe event.events & EPOLLIN.rawValue != 0 { events.insert(.readable) }
         if unsafe event.events & EPOLLOUT.rawValue != 0 { events.insert(.writable) }
         if unsafe event.events & EPOLLRDHUP.rawValue != 0 { events.insert(.peerFinished) }
-        if unsafe event.events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 { events.insert(.failed) }
+        if unsafe event.events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 {
+            events.insert(.failed)
+        }
         handler.handle(events)
     }
 

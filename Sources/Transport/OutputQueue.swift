@@ -55,7 +55,8 @@ struct OutputQueue {
 
     /// Calls `body` with the first pieces, without copying them.
     func withPieces<Result>(_ body: (UnsafeMutableBufferPointer<iovec>) -> Result) -> Result {
-        unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: Self.piecesPerCall) { vector in
+        unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: Self.piecesPerCall) {
+            vector in
             unsafe collect(into: vector, filled: 0, body)
         }
     }

@@ -55,7 +55,8 @@ package struct SocketAddress: Sendable, CustomStringConvertible {
         }
         precondition(code == 0, "an address of a known family has a numeric form")
         return unsafe text.withUnsafeBufferPointer { bytes in
-            unsafe String(decoding: bytes.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+            unsafe String(
+                decoding: bytes.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
         }
     }
 

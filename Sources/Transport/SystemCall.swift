@@ -130,7 +130,8 @@ enum SystemCall {
     static func setOption(_ descriptor: Int32, level: Int32, name: Int32, value: Int32) {
         var value = value
         _ = call("setsockopt") {
-            unsafe Int(setsockopt(descriptor, level, name, &value, socklen_t(MemoryLayout<Int32>.size)))
+            unsafe Int(
+                setsockopt(descriptor, level, name, &value, socklen_t(MemoryLayout<Int32>.size)))
         }
     }
 

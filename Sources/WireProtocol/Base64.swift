@@ -19,14 +19,17 @@ package enum Base64 {
         let wholeGroups = blob.count / 3 * 3
         for index in stride(from: 0, to: wholeGroups, by: 3) {
             let group =
-                unsafe UInt32(blob[index]) << 16 | UInt32(blob[index + 1]) << 8 | UInt32(blob[index + 2])
+                unsafe UInt32(blob[index]) << 16 | UInt32(blob[index + 1]) << 8
+                | UInt32(blob[index + 2])
             for shift: UInt32 in [18, 12, 6, 0] {
                 output.append(alphabet[Int(group >> shift & 63)])
             }
         }
         var group: UInt32 = 0
         let rest = blob.count - wholeGroups
-        for index in 0..<rest { unsafe group |= UInt32(blob[wholeGroups + index]) << (16 - 8 * index) }
+        for index in 0..<rest {
+            unsafe group |= UInt32(blob[wholeGroups + index]) << (16 - 8 * index)
+        }
         for index in 0..<(rest == 0 ? 0 : rest + 1) {
             output.append(alphabet[Int(group >> (18 - 6 * index) & 63)])
         }
@@ -47,18 +50,20 @@ package enum Base64 {
         guard count % 4 != 1 else { return nil }
         let values = values
         var isValid = true
-        let blob = unsafe [UInt8](unsafeUninitializedCapacity: count * 3 / 4) { buffer, initializedCount in
+        let blob = unsafe [UInt8](unsafeUninitializedCapacity: count * 3 / 4) {
+            buffer, initializedCount in
             var bits: UInt32 = 0
             var bitCount = 0
             var seen: UInt8 = 0
-            for unsafe character in unsafe text[..<count] {
+            for unsafecharacter in unsafe text[..<count] {
                 let value = values[Int(character)]
                 seen |= value
                 bits = bits << 6 | UInt32(value & 63)
                 bitCount += 6
                 guard bitCount >= 8 else { continue }
                 bitCount -= 8
-                unsafe buffer[initializedCount] = UInt8(truncatingIfNeeded: bits >> UInt32(bitCount))
+                unsafe buffer[initializedCount] = UInt8(
+                    truncatingIfNeeded: bits >> UInt32(bitCount))
                 initializedCount += 1
             }
             // Values have six bits; only `invalid` has the upper two.

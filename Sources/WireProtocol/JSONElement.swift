@@ -86,7 +86,9 @@ internal import CSimdJSON
     package var array: JSONArray? {
         var count = 0
         var cursor = unsafe csimdjson_cursor()
-        guard unsafe csimdjson_get_count(element, &count), unsafe csimdjson_begin_array(element, &cursor) else {
+        guard unsafe csimdjson_get_count(element, &count),
+            unsafe csimdjson_begin_array(element, &cursor)
+        else {
             return nil
         }
         return unsafe JSONArray(cursor, underestimatedCount: count, in: document)

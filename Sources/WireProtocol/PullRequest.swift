@@ -51,7 +51,8 @@ extension PullRequest {
             throw .tooLarge(size: bytes.count, limit: Self.maximumSize)
         }
         if bytes.isEmpty { return }
-        guard let message = unsafe sync__pull_updates_request__unpack(nil, bytes.count, bytes) else {
+        guard let message = unsafe sync__pull_updates_request__unpack(nil, bytes.count, bytes)
+        else {
             throw .malformed
         }
         defer { unsafe sync__pull_updates_request__free_unpacked(message, nil) }
@@ -64,7 +65,8 @@ extension PullRequest {
     ) throws(PullRequestError) {
         serverRevision = try unsafe Self.text(message.server_revision, of: "server_revision")
         clientRevision = try unsafe Self.text(message.client_revision, of: "client_revision")
-        querySelector = try unsafe Self.text(message.server_query_selector, of: "server_query_selector")
+        querySelector = try unsafe Self.text(
+            message.server_query_selector, of: "server_query_selector")
         longPollTimeoutMilliseconds = unsafe message.long_poll_timeout_ms
         selector = unsafe [UInt8](UnsafeBufferPointer(message.server_pages_selector))
         encoding =

@@ -69,14 +69,16 @@ package struct PullResponseDecoder {
     }
 
     private static func decodeHeader(_ bytes: [UInt8]) throws(DecodingError) -> PullResponseHeader {
-        guard let message = unsafe sync__pull_updates_response__unpack(nil, bytes.count, bytes) else {
+        guard let message = unsafe sync__pull_updates_response__unpack(nil, bytes.count, bytes)
+        else {
             throw .malformedHeader
         }
         defer { unsafe sync__pull_updates_response__free_unpacked(message, nil) }
         let revision = unsafe String(
             validating: UnsafeBufferPointer(message.pointee.server_revision), as: UTF8.self)
         guard let revision, !revision.isEmpty else { throw .malformedHeader }
-        guard unsafe message.pointee.raw_encoding != nil, unsafe message.pointee.zstd_encoding == nil,
+        guard unsafe message.pointee.raw_encoding != nil,
+            unsafe message.pointee.zstd_encoding == nil,
             unsafe message.pointee.protocol == SYNC__SYNC_PROTOCOL__PAGES_PROTOCOL,
             unsafe message.pointee.apply_mode == SYNC__APPLY_MODE__INCREMENTAL,
             unsafe message.pointee.stream_kind == SYNC__STREAM_KIND__PAGES

@@ -47,7 +47,8 @@ package enum DatabaseVFS {
         unsafe vfs.pointee.zName = UnsafePointer(strdup(name))
         unsafe vfs.pointee.pAppData = UnsafeMutableRawPointer(unix)
         unsafe vfs.pointee.xOpen = { vfs, path, file, flags, outFlags in
-            unsafe ObservedFile.open(vfs: vfs, path: path, file: file, flags: flags, outFlags: outFlags)
+            unsafe ObservedFile.open(
+                vfs: vfs, path: path, file: file, flags: flags, outFlags: outFlags)
         }
         // The other methods take the VFS that they are called with; the unix one's look only at
         // fields that were copied, and its xOpen is given the real one.

@@ -27,15 +27,20 @@ final class ObservedFile {
         file: UnsafeMutablePointer<sqlite3_file>?, flags: Int32,
         outFlags: UnsafeMutablePointer<Int32>?
     ) -> Int32 {
-        guard let unix = unsafe DatabaseVFS.unix, let unixOpen = unsafe unix.pointee.xOpen, let file = unsafe file else {
+        guard let unix = unsafe DatabaseVFS.unix, let unixOpen = unsafe unix.pointee.xOpen,
+            let file = unsafe file
+        else {
             return SQLITE_CANTOPEN
         }
-        guard let path = unsafe path, let found = unsafe sharedFile(for: String(cString: path), flags: flags) else {
+        guard let path = unsafe path,
+            let found = unsafe sharedFile(for: String(cString: path), flags: flags)
+        else {
             // Nothing of ours: the unix VFS takes the whole allocation, which is large enough.
             return unsafe unixOpen(unix, path, file, flags, outFlags)
         }
         let raw = UnsafeMutableRawPointer(file)
-        let real = unsafe (raw + MemoryLayout<csqlite_file>.size).assumingMemoryBound(to: sqlite3_file.self)
+        let real = unsafe (raw + MemoryLayout<csqlite_file>.size).assumingMemoryBound(
+            to: sqlite3_file.self)
         let code = unsafe unixOpen(unix, path, real, flags, outFlags)
         let ours = unsafe raw.assumingMemoryBound(to: csqlite_file.self)
         unsafe ours.pointee.base.pMethods = nil

@@ -70,8 +70,11 @@ enum ObservedFileMethods {
     }
 
     private static func addLockMethods(to methods: inout sqlite3_io_methods) {
-        unsafe methods.xLock = { file, level in unsafe observed(container(file)).lockFile(to: level) }
-        unsafe methods.xUnlock = { file, level in unsafe observed(container(file)).unlockFile(to: level) }
+        unsafe methods.xLock = { file, level in unsafe observed(container(file)).lockFile(to: level)
+        }
+        unsafe methods.xUnlock = { file, level in
+            unsafe observed(container(file)).unlockFile(to: level)
+        }
         unsafe methods.xCheckReservedLock = { file, result in
             unsafe result?.pointee = observed(container(file)).hasReservedLock ? 1 : 0
             return SQLITE_OK
@@ -85,7 +88,8 @@ enum ObservedFileMethods {
                 region: region, size: size, extend: extend != 0, into: result)
         }
         unsafe methods.xShmLock = { file, offset, count, flags in
-            unsafe observed(container(file)).lockSharedMemory(offset: offset, count: count, flags: flags)
+            unsafe observed(container(file)).lockSharedMemory(
+                offset: offset, count: count, flags: flags)
         }
         unsafe methods.xShmBarrier = { _ in csqlite_memory_barrier() }
         unsafe methods.xShmUnmap = { file, _ in

@@ -24,6 +24,8 @@ package final class SharedDatabaseFile: @unchecked Sendable {
     static let lockCount = 8
 
     @safe private struct State {
+        // SAFETY: owned by the file and freed under its mutex, once no connection is left that
+        // SQLite could have handed a region to.
         var regions: [UnsafeMutableRawPointer] = unsafe []
         /// Holders per lock: a count of sharers, or -1 for one exclusive holder.
         var walLocks = [Int](repeating: 0, count: SharedDatabaseFile.lockCount)
@@ -42,7 +44,7 @@ package final class SharedDatabaseFile: @unchecked Sendable {
 
     deinit {
         state.withLock { state in
-            for unsafe region in unsafe state.regions { unsafe region.deallocate() }
+            for unsaferegion in unsafe state.regions { unsafe region.deallocate() }
         }
     }
 
@@ -60,7 +62,7 @@ package final class SharedDatabaseFile: @unchecked Sendable {
         state.withLock { state in
             state.connectionCount -= 1
             guard state.connectionCount == 0 else { return }
-            for unsafe region in unsafe state.regions { unsafe region.deallocate() }
+            for unsaferegion in unsafe state.regions { unsafe region.deallocate() }
             unsafe state.regions = []
             state.walLocks = [Int](repeating: 0, count: Self.lockCount)
         }
@@ -84,7 +86,8 @@ package final class SharedDatabaseFile: @unchecked Sendable {
     /// Offsets in the wal-index header: https://www.sqlite.org/walformat.html, section 2.1.
     package func walIndexHeader() -> (lastFrame: UInt32, databaseSize: UInt32)? {
         state.withLock { state in
-            guard let region = unsafe state.regions.first, unsafe region.load(fromByteOffset: 12, as: UInt8.self) != 0
+            guard let region = unsafe state.regions.first,
+                unsafe region.load(fromByteOffset: 12, as: UInt8.self) != 0
             else { return nil }
             return unsafe (
                 region.load(fromByteOffset: 16, as: UInt32.self),

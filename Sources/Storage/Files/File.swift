@@ -23,7 +23,9 @@ package final class File: Sendable {
 
     package init(path: String, mode: Mode) throws(StorageError) {
         self.path = path
-        descriptor = try Self.call("open", path) { unsafe open(path, mode.flags | O_CLOEXEC, 0o600) }
+        descriptor = try Self.call("open", path) {
+            unsafe open(path, mode.flags | O_CLOEXEC, 0o600)
+        }
     }
 
     deinit { close(descriptor) }
@@ -56,7 +58,10 @@ package final class File: Sendable {
         var done = 0
         while done < buffer.count {
             let count = try Self.call("read", path) {
-                unsafe Int(pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset) + done))
+                unsafe Int(
+                    pread(
+                        descriptor, buffer.baseAddress! + done, buffer.count - done,
+                        off_t(offset) + done))
             }
             if count == 0 { break }
             done += count
@@ -95,7 +100,10 @@ package final class File: Sendable {
         var done = 0
         while done < bytes.count {
             done += try Self.call("write", path) {
-                unsafe Int(pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + done))
+                unsafe Int(
+                    pwrite(
+                        descriptor, bytes.baseAddress! + done, bytes.count - done,
+                        off_t(offset) + done))
             }
         }
     }
@@ -103,7 +111,9 @@ package final class File: Sendable {
     package func write(_ bytes: [UInt8], at offset: Int64) throws(StorageError) {
         var failure: StorageError?
         unsafe bytes.withUnsafeBytes { buffer in
-            do throws(StorageError) { try unsafe write(buffer, at: offset) } catch { failure = error }
+            do throws(StorageError) { try unsafe write(buffer, at: offset) } catch {
+                failure = error
+            }
         }
         if let failure { throw failure }
     }

@@ -56,9 +56,11 @@ package struct WALScanner {
         guard word(2) == header.salt1, word(3) == header.salt2, word(0) != 0 else { return false }
         let isBigEndian = header.isBigEndianChecksum
         var sum = unsafe Self.checksum(
-            UnsafeRawBufferPointer(rebasing: bytes[0..<8]), from: checksum, isBigEndian: isBigEndian)
+            UnsafeRawBufferPointer(rebasing: bytes[0..<8]), from: checksum, isBigEndian: isBigEndian
+        )
         sum = unsafe Self.checksum(
-            UnsafeRawBufferPointer(rebasing: bytes[Self.frameHeaderSize..<Self.frameSize]), from: sum,
+            UnsafeRawBufferPointer(rebasing: bytes[Self.frameHeaderSize..<Self.frameSize]),
+            from: sum,
             isBigEndian: isBigEndian)
         guard sum.0 == word(4), sum.1 == word(5) else { return false }
         checksum = sum

@@ -26,7 +26,9 @@ struct AdminHTTPClient {
         _ method: String, _ path: String, _ content: Content = .none, to destination: Int32? = nil,
         progress: @escaping (UInt64) -> Void = { _ in }
     ) throws(AdministrationError) -> Response {
-        guard let handle = unsafe curl_easy_init() else { throw .failed("libcurl cannot be started") }
+        guard let handle = unsafe curl_easy_init() else {
+            throw .failed("libcurl cannot be started")
+        }
         defer { unsafe curl_easy_cleanup(handle) }
         let transfer = unsafe AdminTransfer(handle, destination, progress)
         let headers = unsafe configure(handle, method, path, content, transfer)
@@ -62,7 +64,8 @@ struct AdminHTTPClient {
         unsafe ccurl_set_long(handle, CURLOPT_NOSIGNAL, 1)
         unsafe ccurl_set_long(handle, CURLOPT_CONNECTTIMEOUT, 10)
         unsafe ccurl_set_long(handle, CURLOPT_TCP_KEEPALIVE, 1)
-        unsafe ccurl_set_data_callback(handle, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
+        unsafe ccurl_set_data_callback(handle, CURLOPT_WRITEFUNCTION) {
+            bytes, size, count, context in
             unsafe AdminTransfer.from(context).receive(
                 UnsafeRawBufferPointer(start: bytes, count: size * count))
         }
@@ -71,14 +74,16 @@ struct AdminHTTPClient {
         case .none: break
         case .json(let text):
             unsafe headers = curl_slist_append(headers, "Content-Type: application/json")
-            unsafe ccurl_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(text.utf8.count))
+            unsafe ccurl_set_offset(
+                handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(text.utf8.count))
             unsafe ccurl_set_pointer(handle, CURLOPT_COPYPOSTFIELDS, text)
         case .file(let descriptor, let size, let type):
             unsafe headers = curl_slist_append(headers, "Content-Type: \(type)")
             transfer.source = descriptor
             unsafe ccurl_set_long(handle, CURLOPT_UPLOAD, 1)
             unsafe ccurl_set_offset(handle, CURLOPT_INFILESIZE_LARGE, curl_off_t(size))
-            unsafe ccurl_set_data_callback(handle, CURLOPT_READFUNCTION) { bytes, size, count, context in
+            unsafe ccurl_set_data_callback(handle, CURLOPT_READFUNCTION) {
+                bytes, size, count, context in
                 unsafe AdminTransfer.from(context)
                     .supply(UnsafeMutableRawBufferPointer(start: bytes, count: size * count))
             }

@@ -2,7 +2,7 @@ internal import CCurl
 internal import Glibc
 
 /// The state of one request that libcurl's callbacks share. Lives on the thread that performs it.
-final class AdminTransfer {
+@safe final class AdminTransfer {
     /// Bodies kept in memory are lists and error messages; more is not an admin listener.
     private static let maximumBodySize = 64 << 20
 
@@ -11,6 +11,8 @@ final class AdminTransfer {
     /// What stopped the transfer on our side.
     private(set) var failure: AdministrationError?
 
+    // SAFETY: borrowed from the request that made this object; libcurl calls back only while that
+    // request performs.
     private let handle: UnsafeMutableRawPointer
     private let destination: Int32?
     private let progress: (UInt64) -> Void
@@ -28,7 +30,9 @@ final class AdminTransfer {
 
     /// The object behind the pointer that libcurl hands to a callback.
     static func from(_ context: UnsafeMutableRawPointer?) -> AdminTransfer {
-        guard let context = unsafe context else { preconditionFailure("libcurl lost the callback's context") }
+        guard let context = unsafe context else {
+            preconditionFailure("libcurl lost the callback's context")
+        }
         return unsafe Unmanaged<AdminTransfer>.fromOpaque(context).takeUnretainedValue()
     }
 
@@ -62,7 +66,8 @@ final class AdminTransfer {
                 return count
             }
             guard errno != EINTR else { continue }
-            failure = .inputOutput("the file cannot be read: \(unsafe String(cString: strerror(errno)))")
+            failure = .inputOutput(
+                "the file cannot be read: \(unsafe String(cString: strerror(errno)))")
             return Int(CURL_READFUNC_ABORT)
         }
     }

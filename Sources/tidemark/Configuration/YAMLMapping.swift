@@ -74,7 +74,9 @@ enum YAMLMapping {
         case YAML_DOCUMENT_START_EVENT: return .documentStart
         case YAML_SCALAR_EVENT:
             let scalar = unsafe event.data.scalar
-            guard unsafe scalar.anchor == nil else { return .unsupported("anchors are not supported") }
+            guard unsafe scalar.anchor == nil else {
+                return .unsupported("anchors are not supported")
+            }
             let bytes = unsafe UnsafeBufferPointer(start: scalar.value, count: scalar.length)
             let text = unsafe String(decoding: bytes, as: UTF8.self)
             let isPlain = unsafe scalar.style == YAML_PLAIN_SCALAR_STYLE
