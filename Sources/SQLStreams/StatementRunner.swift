@@ -29,6 +29,8 @@ final class StatementRunner {
 
     /// Puts the connection under the client policy and the limits.
     func begin() {
+        // Where memory is too short for this, a statement that needs it fails with its own error.
+        try? connection.registerGenerateSeries()
         connection.setAuthorizer(policy)
         connection.setLimit(.length, to: limits.valueSize)
         connection.setLimit(.sqlLength, to: limits.sqlSize)
@@ -96,9 +98,9 @@ final class StatementRunner {
         policy.mode = facts.isVacuum ? .vacuum : .client
         policy.begin()
         connection.setProgressDeadline(.now + timeLimit)
-        output.begin(statement)
         if facts.changesSchema, isSynced, !statement.isExplain {
             try runSchemaChange(statement)
+            output.begin(statement)
         } else {
             try stepThrough(statement, wantsRows: wantsRows, into: &output)
         }
@@ -110,17 +112,14 @@ final class StatementRunner {
 
     /// Refuses writes on a reader before anything happened, and announces the first one otherwise.
     private func prepareToRun(_ compiled: CompiledStatement) throws(StepFailure) {
+        guard !compiled.statement.isExplain else { return }
         let facts = compiled.facts
-        let isExplain = compiled.statement.isExplain
-        if !isExplain, facts.touchesTemporaryObjects || facts.changesConnection {
-            isConnectionDirty = true
+        let outlives = facts.touchesTemporaryObjects || facts.changesConnection
+        // What outlives the request is left to the writer, so that a reader is always clean.
+        if outlives || facts.isOptimize || facts.isVacuum || !compiled.statement.isReadOnly {
+            try prepareToWrite()
         }
-        // What changes the connection is left to the writer, so that a reader is always clean.
-        let mayWrite =
-            facts.isOptimize || facts.isVacuum || facts.changesConnection
-            || !(compiled.statement.isReadOnly || isExplain)
-        guard mayWrite else { return }
-        try prepareToWrite()
+        if outlives { isConnectionDirty = true }
     }
 
     func prepareToWrite() throws(StepFailure) {
@@ -137,12 +136,17 @@ final class StatementRunner {
         _ statement: SQLite.Statement, wantsRows: Bool, into output: inout Output
     ) throws(StepFailure) {
         do {
-            while try statement.step() {
-                guard wantsRows else { continue }
-                output.row(of: statement)
-                guard output.byteCount > limits.responseSize else { continue }
-                abort(statement)
-                throw StepFailure.broken(.responseTooLarge(limit: limits.responseSize))
+            var hasRow = try statement.step()
+            // Not before: the first step compiles again after a schema change, and then the
+            // columns may be others.
+            output.begin(statement)
+            while hasRow {
+                if wantsRows { output.row(of: statement) }
+                if output.byteCount > limits.responseSize {
+                    abort(statement)
+                    throw StepFailure.broken(.responseTooLarge(limit: limits.responseSize))
+                }
+                hasRow = try statement.step()
             }
         } catch let error as SQLiteError {
             throw stepFailure(error)

@@ -27,6 +27,9 @@ package final class Connection: @unchecked Sendable {
     var commitHandler: ((Int) -> Void)?
     var authorizerPolicy: (any AuthorizerPolicy)?
 
+    /// Registering a table again would disconnect statements that use it.
+    var hasGenerateSeries = false
+
     private struct Handle: @unchecked Sendable {
         let pointer: OpaquePointer
     }

@@ -210,8 +210,10 @@ enum GenerateSeries {
 }
 
 extension Connection {
-    /// Makes `generate_series(start, stop, step)` known to this connection.
+    /// Makes `generate_series(start, stop, step)` known to this connection, unless it is already.
     package func registerGenerateSeries() throws(SQLiteError) {
+        guard !hasGenerateSeries else { return }
         try check(GenerateSeries.register(on: try open()))
+        hasGenerateSeries = true
     }
 }

@@ -33,13 +33,11 @@ final class HTTPExchange: @unchecked Sendable {
     // MARK: From any thread
 
     func respond(_ response: HTTPResponse) {
-        let isFirst = state.withLock { state -> Bool in
-            defer {
-                state.isAnswered = true
-                state.shutdownActions = []
-            }
-            return !state.isAnswered
+        let (isFirst, dropped) = state.withLock { state -> (Bool, [Action]) in
+            defer { state.isAnswered = true }
+            return (!state.isAnswered, state.shutdownActions.takeAll())
         }
+        defer { withExtendedLifetime(dropped) {} }
         guard isFirst else { return connection.discard(response.body) }
         if loop.isCurrent {
             connection.answer(self, response)
@@ -97,21 +95,21 @@ final class HTTPExchange: @unchecked Sendable {
 
     func clientIsGone() {
         cancelTimers()
-        let actions = state.withLock { state -> [Action] in
-            guard !state.isClientGone && !state.isComplete else { return [] }
+        // Actions are released outside of the lock: they may hold the last reference to what
+        // answers through this exchange.
+        let (actions, dropped) = state.withLock { state -> ([Action], [Action]) in
+            guard !state.isClientGone && !state.isComplete else { return ([], []) }
             state.isClientGone = true
-            state.shutdownActions = []
-            defer { state.goneActions = [] }
-            return state.goneActions
+            return (state.goneActions.takeAll(), state.shutdownActions.takeAll())
         }
         for action in actions { action() }
+        withExtendedLifetime(dropped) {}
     }
 
     func serverIsStopping() {
         let actions = state.withLock { state -> [Action] in
             state.isStopping = true
-            defer { state.shutdownActions = [] }
-            return state.shutdownActions
+            return state.shutdownActions.takeAll()
         }
         for action in actions { action() }
     }
@@ -119,10 +117,11 @@ final class HTTPExchange: @unchecked Sendable {
     /// The answer is complete, as far as this process is concerned.
     func complete() {
         cancelTimers()
-        state.withLock { state in
+        let dropped = state.withLock { state -> [Action] in
             state.isComplete = true
-            state.goneActions = []
+            return state.goneActions.takeAll() + state.shutdownActions.takeAll()
         }
+        withExtendedLifetime(dropped) {}
     }
 
     /// To be called as soon as there is nothing left to wait for, since a timer holds what its
@@ -130,5 +129,13 @@ final class HTTPExchange: @unchecked Sendable {
     func cancelTimers() {
         for timer in timers { loop.cancel(timer) }
         timers = []
+    }
+}
+
+extension Array {
+    /// Empties the array and returns what was in it.
+    fileprivate mutating func takeAll() -> [Element] {
+        defer { self = [] }
+        return self
     }
 }

@@ -24,7 +24,9 @@ extension Database {
     /// True if the waiter was still there: its `wake` is never called then.
     @discardableResult
     package func cancelWaiter(_ id: WaiterID) -> Bool {
-        state.withLock { $0.waiters.removeValue(forKey: id.rawValue) != nil }
+        // Released outside of the lock: it may hold the last lease.
+        let waiter = state.withLock { $0.waiters.removeValue(forKey: id.rawValue) }
+        return waiter != nil
     }
 
     package var waiterCount: Int { state.withLock { $0.waiters.count } }

@@ -30,6 +30,8 @@ enum WriterConnection {
 
     private static func configure(_ connection: Connection) throws(SQLiteError) {
         try connection.setDefensive(true)
+        // The clients' engine has it built in, and pushes what uses it.
+        try connection.registerGenerateSeries()
         // secure_delete, on in Debian's build, would add every freed page to every pull.
         try connection.execute(
             """

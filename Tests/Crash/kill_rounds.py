@@ -10,7 +10,8 @@ a random moment. After the restart:
 - revisions moved forward only, and pulls from older ones lead to the newest image;
 - the image passes SQLite's integrity check.
 
-Usage: kill_rounds.py --binary PATH [--rounds N] [--seed S]
+Usage: kill_rounds.py [--binary PATH] [--rounds N] [--seed S]; without --binary, the environment's
+TIDEMARK_BINARY.
 
 The seed decides the load and the moments asked for; threads and processes still interleave as
 they like, so a seed repeats the kind of run, not each step. Standard library only.
@@ -19,6 +20,7 @@ they like, so a seed repeats the kind of run, not each step. Standard library on
 import argparse
 import hashlib
 import http.client
+import os
 import random
 import shutil
 import sqlite3
@@ -441,10 +443,12 @@ def check_export(server, databases, directory):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--binary", required=True)
+    parser.add_argument("--binary", default=os.environ.get("TIDEMARK_BINARY"))
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seed", type=int, default=None)
     options = parser.parse_args()
+    if not options.binary:
+        parser.error("name the server with --binary or TIDEMARK_BINARY")
     seed = options.seed if options.seed is not None else random.randrange(1 << 32)
     print(f"kill_rounds: seed {seed}, {options.rounds} rounds", flush=True)
 

@@ -37,8 +37,9 @@ def test_a_rolled_back_transaction_is_never_seen(server, peer, table, new_replic
     begin, insert, rollback = "BEGIN", "INSERT INTO t VALUES(9, 'no')", "ROLLBACK"
     _, errors = peer.batch([(None, statement(sql)) for sql in (begin, insert, rollback)])
     assert errors == [None, None, None]
-    # An open transaction at the end of a request without a baton to go on with is undone, too.
-    peer.batch([(None, statement(sql)) for sql in (begin, insert)])
+    # A stream that is closed inside a transaction rolls it back.
+    steps = [{"condition": None, "stmt": statement(sql)} for sql in (begin, insert)]
+    peer.pipeline([{"type": "batch", "batch": {"steps": steps}}, {"type": "close"}])
     assert peer.pull().revision == before
     assert replica.pull() is False
 

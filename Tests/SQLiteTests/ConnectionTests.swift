@@ -86,6 +86,22 @@ final class ConnectionTests: XCTestCase {
         XCTAssertFalse(SQLScript("a").holdsNUL)
     }
 
+    func testBlanksAndKeywords() {
+        let rows: [(text: String, isBlank: Bool, keyword: String)] = [
+            ("", true, ""), (" \t\r\n\u{c};;", true, ""), ("-- x", true, ""),
+            ("-- x\ny", false, "Y"),
+            ("/* x */", true, ""), ("/* x", true, ""), ("/**/;/***/ vacuum", false, "VACUUM"),
+            ("/*/ x */ Select", false, "SELECT"), ("-", false, ""), ("/", false, ""),
+            ("- -", false, ""), ("vacuum;", false, "VACUUM"), ("Vacuum\"main\"", false, "VACUUM"),
+            ("[vacuum]", false, ""), ("\u{b}", false, ""), ("ä", false, ""),
+        ]
+        for row in rows {
+            let script = SQLScript(row.text)
+            XCTAssertEqual(script.isBlank(from: 0), row.isBlank, row.text)
+            XCTAssertEqual(script.keyword(from: 0), row.keyword, row.text)
+        }
+    }
+
     /// Compiling used to copy the rest of the script for each statement.
     func testALongScriptTakesLinearTime() throws {
         let connection = try memory()
@@ -103,14 +119,22 @@ final class ConnectionTests: XCTestCase {
             "CREATE TABLE t(a INTEGER PRIMARY KEY, b UNIQUE, c NOT NULL CHECK (c > 0))")
         try connection.execute("INSERT INTO t VALUES (1, 1, 1)")
         let rows: [(String, String, String)] = [
-            ("INSERT INTO t VALUES (2, 1, 1)", "SQLITE_CONSTRAINT_UNIQUE",
-             "UNIQUE constraint failed: t.b"),
-            ("INSERT INTO t VALUES (1, 2, 1)", "SQLITE_CONSTRAINT_PRIMARYKEY",
-             "UNIQUE constraint failed: t.a"),
-            ("INSERT INTO t VALUES (2, 2, NULL)", "SQLITE_CONSTRAINT_NOTNULL",
-             "NOT NULL constraint failed: t.c"),
-            ("INSERT INTO t VALUES (2, 2, 0)", "SQLITE_CONSTRAINT_CHECK",
-             "CHECK constraint failed: c > 0"),
+            (
+                "INSERT INTO t VALUES (2, 1, 1)", "SQLITE_CONSTRAINT_UNIQUE",
+                "UNIQUE constraint failed: t.b"
+            ),
+            (
+                "INSERT INTO t VALUES (1, 2, 1)", "SQLITE_CONSTRAINT_PRIMARYKEY",
+                "UNIQUE constraint failed: t.a"
+            ),
+            (
+                "INSERT INTO t VALUES (2, 2, NULL)", "SQLITE_CONSTRAINT_NOTNULL",
+                "NOT NULL constraint failed: t.c"
+            ),
+            (
+                "INSERT INTO t VALUES (2, 2, 0)", "SQLITE_CONSTRAINT_CHECK",
+                "CHECK constraint failed: c > 0"
+            ),
             ("INSERT INTO t VALUES ('x', 2, 1)", "SQLITE_MISMATCH", "datatype mismatch"),
             ("SELECT * FROM missing", "SQLITE_ERROR", "no such table: missing"),
             ("SELEC 1", "SQLITE_ERROR", "near \"SELEC\": syntax error"),
@@ -156,7 +180,8 @@ final class ConnectionTests: XCTestCase {
 
     func testTheDeadlineInterruptsALongStatement() throws {
         let connection = try memory()
-        let endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+        let endless =
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
             + " SELECT count(*) FROM n"
         connection.setProgressDeadline(.now)
         assertThrows("SQLITE_INTERRUPT") { try connection.execute(endless) }

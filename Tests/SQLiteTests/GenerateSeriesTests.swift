@@ -88,8 +88,9 @@ final class GenerateSeriesTests: XCTestCase {
         }
         // No order of the join makes the argument known.
         XCTAssertThrowsError(
-            try values("SELECT * FROM t JOIN generate_series(x.value) y"
-                + " JOIN generate_series(y.value) x"))
+            try values(
+                "SELECT * FROM t JOIN generate_series(x.value) y"
+                    + " JOIN generate_series(y.value) x"))
     }
 
     func testRandomSeriesMatchAWiderModel() throws {
