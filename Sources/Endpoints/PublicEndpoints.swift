@@ -121,7 +121,8 @@ package final class PublicEndpoints: HTTPHandler {
         guard known.methods.contains(head.method) else {
             throw HTTPFailure(
                 status: 405, code: "method_not_allowed",
-                text: "use \(known.methods.joined(separator: " or ")) here")
+                text: "use \(known.methods.joined(separator: " or ")) here",
+                allowedMethods: known.methods)
         }
         return (known.route, target.database)
     }
