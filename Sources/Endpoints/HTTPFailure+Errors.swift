@@ -72,8 +72,20 @@ extension ZstdError {
 
 extension PullRequestError {
     var httpFailure: HTTPFailure {
-        HTTPFailure(
-            status: 400, code: "malformed_pull", text: "the body is not a pull request: \(self)")
+        switch self {
+        case .tooLarge(_, let limit):
+            HTTPFailure(
+                status: 413, code: "body_too_large",
+                text: "a pull request has at most \(limit) bytes")
+        case .malformed:
+            HTTPFailure(
+                status: 400, code: "malformed_pull",
+                text: "the body is not a pull request in protobuf")
+        case .invalidUTF8(let field):
+            HTTPFailure(
+                status: 400, code: "malformed_pull",
+                text: "the field \(field) of the pull request is not UTF-8")
+        }
     }
 }
 

@@ -34,15 +34,18 @@ package final class PublicEndpoints: HTTPHandler {
     package func bodyHandling(for head: HTTPRequestHead) -> HTTPBodyHandling {
         if head.method == "OPTIONS" { return .refuse(CrossOrigin.preflight) }
         do throws(HTTPFailure) {
-            switch try route(head).route {
-            case .pull:
-                return .buffer(
-                    maximumBytes: min(PullEndpoint.maximumBodySize, configuration.maximumBodySize))
-            case .pipeline: return .buffer(maximumBytes: configuration.maximumBodySize)
-            case .health, .version, .probe: return .buffer(maximumBytes: 4096)
-            }
+            return .buffer(maximumBytes: maximumBodySize(of: try route(head).route))
         } catch {
             return .refuse(CrossOrigin.allow(error.response))
+        }
+    }
+
+    /// Bytes, before and after decompression.
+    private func maximumBodySize(of route: Route) -> Int {
+        switch route {
+        case .pull: min(PullEndpoint.maximumBodySize, configuration.maximumBodySize)
+        case .pipeline: configuration.maximumBodySize
+        case .health, .version, .probe: 4096
         }
     }
 
@@ -66,7 +69,7 @@ package final class PublicEndpoints: HTTPHandler {
         _ route: Route, on reference: DatabaseRoute.Reference, _ request: HTTPRequest,
         _ responder: any HTTPResponder
     ) throws(HTTPFailure) {
-        let body = try RequestBody.decode(request, limit: configuration.maximumBodySize)
+        let body = try RequestBody.decode(request, limit: maximumBodySize(of: route))
         let (pull, pipeline, workers) = (pull, pipeline, workers)
         store.acquire(resolve(reference)) { result in
             switch result {

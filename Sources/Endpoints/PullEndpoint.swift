@@ -8,8 +8,7 @@ internal import WireProtocol
 
 /// `POST /pull-updates`: docs/protocol.md, "Pull".
 struct PullEndpoint: Sendable {
-    /// Request bodies hold two revisions and a bitmap.
-    static let maximumBodySize = 8 << 20
+    static let maximumBodySize = PullRequest.maximumSize
 
     let answering: PullAnswering
     let logger: Logger
