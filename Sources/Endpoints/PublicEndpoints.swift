@@ -35,6 +35,7 @@ package final class PublicEndpoints: HTTPHandler {
     package func bodyHandling(for head: HTTPRequestHead) -> HTTPBodyHandling {
         if head.method == "OPTIONS" { return .refuse(CrossOrigin.preflight) }
         do throws(HTTPFailure) {
+<<<<<<< HEAD
             switch try route(head).route {
             case .pull:
                 return .buffer(
@@ -42,8 +43,20 @@ package final class PublicEndpoints: HTTPHandler {
             case .pipeline: return .buffer(maximumBytes: configuration.maximumBodySize)
             case .health, .version, .probe: return .buffer(maximumBytes: 4096)
             }
+=======
+            return .buffer(maximumBytes: maximumBodySize(of: try route(head).route))
+>>>>>>> conf
         } catch {
             return .refuse(CrossOrigin.allow(error.response))
+        }
+    }
+
+    /// Bytes, before and after decompression.
+    private func maximumBodySize(of route: Route) -> Int {
+        switch route {
+        case .pull: min(PullEndpoint.maximumBodySize, configuration.maximumBodySize)
+        case .pipeline: configuration.maximumBodySize
+        case .health, .version, .probe: 4096
         }
     }
 
@@ -67,9 +80,13 @@ package final class PublicEndpoints: HTTPHandler {
         _ route: Route, on reference: DatabaseRoute.Reference, _ request: HTTPRequest,
         _ responder: any HTTPResponder
     ) throws(HTTPFailure) {
+<<<<<<< HEAD
         let limit =
             if case .pull = route { PullRequest.maximumSize } else { configuration.maximumBodySize }
         let body = try RequestBody.decode(request, limit: limit)
+=======
+        let body = try RequestBody.decode(request, limit: maximumBodySize(of: route))
+>>>>>>> conf
         let (pull, pipeline, workers) = (pull, pipeline, workers)
         store.acquire(resolve(reference)) { result in
             switch result {
@@ -124,7 +141,8 @@ package final class PublicEndpoints: HTTPHandler {
         guard known.methods.contains(head.method) else {
             throw HTTPFailure(
                 status: 405, code: "method_not_allowed",
-                text: "use \(known.methods.joined(separator: " or ")) here")
+                text: "use \(known.methods.joined(separator: " or ")) here",
+                allowedMethods: known.methods)
         }
         return (known.route, target.database)
     }
