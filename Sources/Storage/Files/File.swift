@@ -75,6 +75,15 @@ package final class File: Sendable {
         }
     }
 
+    /// Fills `bytes`; what lies beyond the end of the file becomes zeros.
+    func readBytes(into bytes: inout [UInt8], at offset: Int64) throws(StorageError) {
+        var failure: StorageError?
+        bytes.withUnsafeMutableBytes { buffer in
+            do throws(StorageError) { try read(into: buffer, at: offset) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
     package func readAll() throws(StorageError) -> [UInt8] {
         let size = Int(try size())
         var bytes = [UInt8](repeating: 0, count: size)
