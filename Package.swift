@@ -14,15 +14,17 @@ let testSettings: [SwiftSetting] = [
 /// In `Sources` every expression that is not memory-safe is marked `unsafe` by whoever wrote it.
 let swiftSettings: [SwiftSetting] = testSettings + [.strictMemorySafety()]
 
-/// A Swift library target with its unit tests.
-func module(_ name: String, _ dependencies: [String] = []) -> [Target] {
+/// A Swift library target with its unit tests, which may need more than it does.
+func module(
+    _ name: String, _ dependencies: [String] = [], testsAlsoNeed: [String] = []
+) -> [Target] {
     [
         .target(
             name: name, dependencies: dependencies.map { .byName(name: $0) },
             swiftSettings: swiftSettings),
         .testTarget(
             name: "\(name)Tests",
-            dependencies: ([name] + dependencies).map { .byName(name: $0) },
+            dependencies: ([name] + dependencies + testsAlsoNeed).map { .byName(name: $0) },
             swiftSettings: testSettings),
     ]
 }
@@ -59,7 +61,9 @@ let package = Package(
         + module("HTTP", ["Primitives"])
         + module("WireProtocol", ["CSyncProtos", "CProtobufC", "CSimdJSON", "Primitives"])
         + module("Storage", ["SQLite", "Execution", "Logging", "CLinux", "Primitives"])
-        + module("Replication", ["Storage", "WireProtocol", "Codecs", "Execution", "Primitives"])
+        + module(
+            "Replication", ["Storage", "WireProtocol", "Codecs", "Execution", "Primitives"],
+            testsAlsoNeed: ["SQLite", "Logging"])
         + module(
             "SQLStreams",
             ["Storage", "SQLite", "WireProtocol", "Execution", "Logging", "Primitives"])
@@ -83,7 +87,8 @@ let package = Package(
                 name: "CommandLineTests", dependencies: ["tidemark", "Logging", "Primitives"],
                 swiftSettings: testSettings),
             .testTarget(
-                name: "ConformanceTests", dependencies: ["tidemark", "CSQLite"],
+                name: "ConformanceTests",
+                dependencies: ["tidemark", "SQLite", "WireProtocol", "Codecs", "Primitives"],
                 swiftSettings: testSettings),
         ],
     swiftLanguageModes: [.v6],

@@ -71,8 +71,9 @@ internal import Synchronization
     package func close() {
         guard let handle = unsafe handle else { return }
         interruptible.withLock { $0 = nil }
-        for unsafestatement in unsafe liveStatements { unsafe sqlite3_finalize(statement) }
-        unsafe liveStatements = []
+        while let statement = unsafe liveStatements.popFirst() {
+            unsafe sqlite3_finalize(statement)
+        }
         unsafe self.handle = nil
         let code = unsafe sqlite3_close(handle)
         precondition(code == SQLITE_OK, "a statement or a backup outlived its connection")

@@ -37,6 +37,7 @@ extension Database {
             state.withLock { $0.checkpointThreshold = $0.books.walFrameCount + minimum }
             logger.warning(
                 "checkpoint_failed", [("database", name.text), ("error", "\(error)")])
+            if sharedFile.hasFailed { failed() }
         }
     }
 
@@ -83,7 +84,13 @@ extension Database {
                 try unsafe walFile.read(into: buffer, at: WALScanner.pageOffset(frame: frame))
             }
             let slot = state.withLock { $0.books.takeHistorySlot() }
-            try unsafe historyFile.write(UnsafeRawBufferPointer(buffer), at: Int64(slot * pageSize))
+            do throws(StorageError) {
+                try unsafe historyFile.write(
+                    UnsafeRawBufferPointer(buffer), at: Int64(slot * pageSize))
+            } catch {
+                state.withLock { $0.books.returnHistorySlot(slot) }
+                throw error
+            }
             state.withLock { $0.books.saved(image, slot: slot) }
         }
     }

@@ -49,6 +49,7 @@ extension Database {
                 let connection = try takeReader()
                 job(connection)
                 giveBack(connection)
+                readerEnded()
             } catch {
                 refused(error)
             }
@@ -57,15 +58,26 @@ extension Database {
     }
 
     private func takeReader() throws(StorageError) -> Connection {
-        let (idle, closing) = state.withLock { ($0.idleReaders.popLast(), $0.closing) }
-        if let closing {
-            idle?.close()
-            throw closing
+        let taken = state.withLock { state -> Result<Connection?, StorageError> in
+            if let closing = state.closing { return .failure(closing) }
+            state.busyReaderCount += 1
+            return .success(state.idleReaders.popLast())
         }
-        if let idle { return idle }
+        if let idle = try taken.get() { return idle }
         do { return try WriterConnection.openReader(path: path + "/main.db") } catch {
+            readerEnded()
             throw .sqlite(error)
         }
+    }
+
+    private func readerEnded() {
+        let finish = state.withLock { state -> (@Sendable () -> Void)? in
+            state.busyReaderCount -= 1
+            guard state.busyReaderCount == 0 else { return nil }
+            defer { state.whenReadersEnd = nil }
+            return state.whenReadersEnd
+        }
+        finish?()
     }
 
     private func giveBack(_ connection: Connection) {
@@ -85,13 +97,7 @@ extension Database {
         do { writer = try WriterConnection.open(path: path + "/main.db") } catch {
             throw .sqlite(error)
         }
-        observeCommits()
-        old.onCommit(nil)
         old.close()
-    }
-
-    func observeCommits() {
-        writer.onCommit { [unowned self] frameCount in committed(lastFrame: UInt32(frameCount)) }
     }
 
     func beginEpochIfNeeded() throws(StorageError) {
@@ -102,11 +108,9 @@ extension Database {
     }
 
     /// SQLite has committed and flushed a transaction: it becomes visible to pulls.
-    func committed(lastFrame: UInt32) {
+    func committed(_ commit: WALRecorder.Commit) {
         precondition(
             metaFile.meta.epochs.entries.last?.epoch == epoch, "a commit without its epoch")
-        let previousFrame = state.withLock { $0.books.lastFrame }
-        let commit = recorder.takeCommit(lastFrame: lastFrame, previousFrame: previousFrame)
         let waiters = state.withLock { state -> [Waiter] in
             if let salts = commit.newSalts {
                 walSalts = salts
@@ -124,19 +128,31 @@ extension Database {
     /// A write or flush failed. Nothing that follows the last good commit may be trusted, not
     /// even if it can be read: the tail of the WAL is cut off and the database closed. The next
     /// request opens it again, with all the checks of a start.
-    private func failed() {
+    func failed() {
         logger.error("database_failed", [("database", name.text)])
         beginClosing(.databaseFailed(name))
-        let lastFrame = state.withLock { $0.books.lastFrame }
-        do throws(StorageError) {
-            let end = WALScanner.pageOffset(frame: lastFrame + 1) - Int64(WALScanner.frameHeaderSize)
-            if try walFile.size() > end {
-                try walFile.truncate(to: end)
-                try walFile.synchronize()
-            }
-        } catch {
+        do throws(StorageError) { try cutOffWALTail() } catch {
+            state.withLock { $0.mustStayClosed = true }
             logger.error("wal_truncation_failed", [("database", name.text), ("error", "\(error)")])
         }
+    }
+
+    private func cutOffWALTail() throws(StorageError) {
+        // All frames of a WAL that starts over are in the main file.
+        let lastFrame = recorder.hasOnlyNewHeader ? 0 : state.withLock { $0.books.lastFrame }
+        let end = WALScanner.pageOffset(frame: lastFrame + 1) - Int64(WALScanner.frameHeaderSize)
+        guard try walFile.size() > end else { return }
+        try walFile.truncate(to: end)
+        if lastFrame == 0 {
+            // Written again, because its flush may be what failed. And SQLite takes a file that
+            // is no longer than a header for none, and would draw salts that do not follow.
+            var header = [UInt8](repeating: 0, count: WALScanner.headerSize)
+            let size = header.count
+            try walFile.readBytes(into: &header, at: 0)
+            try walFile.write(header, at: 0)
+            try walFile.truncate(to: Int64(size + WALScanner.frameSize))
+        }
+        try walFile.synchronize()
     }
 
     /// Changes the options an operator sets for this database; durable when `completion` is

@@ -24,8 +24,14 @@ package final class Database: @unchecked Sendable {
         var waiters: [UInt64: Waiter] = [:]
         var nextWaiter: UInt64 = 0
         var idleReaders: [Connection] = []
+        /// Jobs that have a reader or open one.
+        var busyReaderCount = 0
+        /// What is left of closing, once no reader is busy.
+        var whenReadersEnd: (@Sendable () -> Void)?
         /// Set once; every later operation fails.
         var closing: StorageError?
+        /// The WAL's tail is in doubt and could not be cut off.
+        var mustStayClosed = false
         /// WAL frames at which the next checkpoint is due; moves on when one could not finish.
         var checkpointThreshold: Int
     }
@@ -90,8 +96,9 @@ package final class Database: @unchecked Sendable {
         state = Mutex(
             Shared(
                 books: opening.books, checkpointThreshold: max(1, options.minCheckpointPageCount)))
+        let lastFrame = state.withLock { $0.books.lastFrame }
+        recorder.begin(lastFrame: lastFrame) { [unowned self] commit in committed(commit) }
         sharedFile.observer = recorder
-        observeCommits()
     }
 
     package var settings: Meta.Settings {
@@ -129,12 +136,24 @@ package final class Database: @unchecked Sendable {
                 return state.idleReaders
             }
             for reader in readers { reader.close() }
-            writer.onCommit(nil)
-            writer.close()
-            DatabaseVFS.unregister(sharedFile)
-            mainFile.unlockAgainstSQLite()
-            completion()
+            // A reader that is still busy shares the wal-index: if the database were opened
+            // again now, with a new one, checkpoints would not know of it.
+            let isLast = state.withLock { state -> Bool in
+                if state.busyReaderCount == 0 { return true }
+                state.whenReadersEnd = { [self] in
+                    workers.submit { [self] in closeFiles(completion: completion) }
+                }
+                return false
+            }
+            if isLast { closeFiles(completion: completion) }
         }
+    }
+
+    private func closeFiles(completion: @Sendable () -> Void) {
+        writer.close()
+        DatabaseVFS.unregister(sharedFile)
+        mainFile.unlockAgainstSQLite()
+        completion()
     }
 
     /// Wakes all long polls, as a commit does.
@@ -147,4 +166,5 @@ package final class Database: @unchecked Sendable {
     }
 
     var isClosing: Bool { state.withLock { $0.closing != nil } }
+    var mustStayClosed: Bool { state.withLock { $0.mustStayClosed } }
 }

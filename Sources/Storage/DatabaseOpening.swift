@@ -36,6 +36,8 @@ struct DatabaseOpening {
         historyFile = try File(path: path + "/history", mode: .create)
         try historyFile.truncate(to: 0)
 
+        rejectedChanges = try RejectedChangeLog(path: path + "/rejected")
+
         let wal = try Self.scan(walFile)
         let meta = metaFile.meta
         let (changeFile, content) = try ChangeFile.open(
@@ -70,7 +72,7 @@ struct DatabaseOpening {
             index = ChangeIndex()
         }
 
-        rejectedChanges = try RejectedChangeLog(path: path + "/rejected")
+        // Nothing but what unregisters it again may fail from here on.
         sharedFile = SharedDatabaseFile(path: path + "/main.db")
         DatabaseVFS.register(sharedFile)
         do {
@@ -164,7 +166,7 @@ struct DatabaseOpening {
         var books = DatabaseState(
             databaseID: meta.databaseID, epochs: meta.epochs, base: recovery.walBase,
             databaseSize: UInt32(mainFileSize / Int64(pageSize)), changes: index,
-            checkpointed: meta.recordedCommit)
+            exactFloor: recovery.exactFloor)
         var previousFrame: UInt32 = 0
         for commit in wal?.commits ?? [] {
             books.append(

@@ -64,19 +64,23 @@ extension DatabaseStore {
         _ name: DatabaseName, completion: @escaping @Sendable (StorageError?) -> Void
     ) {
         let found = state.withLock { state -> Result<Database?, StorageError> in
+            guard !state.isClosed else { return .failure(.closed) }
             switch state.entries[name] {
             case nil, .reserved: return .failure(.unknownDatabase(name))
             case .opening, .closing: return .failure(.databaseBusy(name))
             case .closed:
                 state.entries[name] = .reserved
+                transitions.enter()
                 return .success(nil)
             case .open(let open):
                 state.entries[name] = .reserved
+                transitions.enter()
                 state.openCount -= 1
                 return .success(open.database)
             }
         }
         let remove: @Sendable () -> Void = { [self] in
+            defer { transitions.leave() }
             do throws(StorageError) {
                 try removeFolder(of: name)
                 logger.info("database_deleted", [("database", name.text)])
@@ -99,12 +103,12 @@ extension DatabaseStore {
             guard try Directory.renameIfAbsent(path(of: name), to: grave) else {
                 preconditionFailure("a random name was taken")
             }
-            try Directory.synchronize(databasesDirectory)
         } catch {
             state.withLock { $0.entries[name] = .closed }
             throw error
         }
         state.withLock { $0.entries[name] = nil }
+        try Directory.synchronize(databasesDirectory)
         try Directory.removeWithFiles(grave)
     }
 
@@ -136,9 +140,12 @@ extension DatabaseStore {
             guard try Directory.renameIfAbsent(path, to: self.path(of: name)) else {
                 throw .databaseExists(name)
             }
-            try Directory.synchronize(databasesDirectory)
         } catch {
             try? Directory.removeWithFiles(path)
+            throw error
+        }
+        do throws(StorageError) { try Directory.synchronize(databasesDirectory) } catch {
+            try? Directory.removeWithFiles(self.path(of: name))
             throw error
         }
         state.withLock { $0.entries[name] = .closed }

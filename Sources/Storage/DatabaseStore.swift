@@ -36,6 +36,9 @@ package final class DatabaseStore: Sendable {
         var openCount = 0
         var useCounter: UInt64 = 0
         var isClosed = false
+        /// Drawn when a database is first opened by this process. One for each, because two may
+        /// be copies of one another: the folder was copied while no server ran.
+        var epochs: [DatabaseName: Epoch] = [:]
     }
 
     package let directory: String
@@ -43,10 +46,10 @@ package final class DatabaseStore: Sendable {
     let workers: WorkerPool
     let logger: Logger
     let state: Mutex<State>
-    /// Of this process; recorded with the first commit to each database.
-    private let epoch = RandomIdentifier.epoch()
     /// Held open for its lock.
     private let lockFile: File
+    /// Databases that a worker opens, closes or removes right now.
+    let transitions = DispatchGroup()
 
     var databasesDirectory: String { directory + "/databases" }
     func path(of name: DatabaseName) -> String { databasesDirectory + "/" + name.text }
@@ -135,6 +138,7 @@ package final class DatabaseStore: Sendable {
             case nil, .reserved: return .failed(.unknownDatabase(name))
             case .closed:
                 state.entries[name] = .opening(waiting: [completion])
+                transitions.enter()
                 return .open
             case .opening(let waiting):
                 state.entries[name] = .opening(waiting: waiting + [completion])
@@ -145,8 +149,11 @@ package final class DatabaseStore: Sendable {
             case .open(var open):
                 if open.database.isClosing {
                     // A write failed: open it afresh, once nobody uses it any more.
-                    guard open.leaseCount == 0 else { return .failed(.databaseFailed(name)) }
+                    guard open.leaseCount == 0, !open.database.mustStayClosed else {
+                        return .failed(.databaseFailed(name))
+                    }
                     state.entries[name] = .closing(waiting: [completion])
+                    transitions.enter()
                     state.openCount -= 1
                     return .closeFirst(open.database)
                 }
@@ -168,15 +175,23 @@ package final class DatabaseStore: Sendable {
     }
 
     private func open(_ name: DatabaseName) {
+        let (isClosed, epoch) = state.withLock { state in
+            let epoch = state.epochs[name] ?? RandomIdentifier.epoch()
+            state.epochs[name] = epoch
+            return (state.isClosed, epoch)
+        }
         let result: Result<Database, StorageError>
         do throws(StorageError) {
+            if isClosed { throw .closed }
             let opening = try DatabaseOpening(name: name, path: path(of: name), logger: logger)
             result = .success(
                 Database(
                     name: name, opening: opening, epoch: epoch, options: options,
                     workers: workers, logger: logger))
         } catch {
-            logger.error("open_failed", [("database", name.text), ("error", "\(error)")])
+            if !isClosed {
+                logger.error("open_failed", [("database", name.text), ("error", "\(error)")])
+            }
             result = .failure(error)
         }
         let waiting = state.withLock { state -> [Completion] in
@@ -194,6 +209,7 @@ package final class DatabaseStore: Sendable {
             }
             return waiting
         }
+        transitions.leave()
         for completion in waiting {
             completion(result.map { DatabaseLease(database: $0, store: self) })
         }
@@ -216,11 +232,13 @@ package final class DatabaseStore: Sendable {
         let victim = state.withLock { state -> Database? in
             guard state.openCount > options.openDatabaseLimit, !state.isClosed else { return nil }
             var oldest: OpenDatabase?
-            for case .open(let open) in state.entries.values where open.leaseCount == 0 {
+            for case .open(let open) in state.entries.values
+            where open.leaseCount == 0 && !open.database.mustStayClosed {
                 if open.lastUse < oldest?.lastUse ?? .max { oldest = open }
             }
             guard let oldest else { return nil }
             state.entries[oldest.database.name] = .closing(waiting: [])
+            transitions.enter()
             state.openCount -= 1
             return oldest.database
         }
@@ -238,15 +256,22 @@ package final class DatabaseStore: Sendable {
                     waiting.isEmpty ? .closed : .opening(waiting: waiting)
                 return !waiting.isEmpty
             }
-            if mustOpen { self.workers.submit { self.open(database.name) } }
+            // Opening it again belongs to the same transition.
+            if mustOpen {
+                self.workers.submit { self.open(database.name) }
+            } else {
+                self.transitions.leave()
+            }
         }
     }
 
     /// Closes all databases and refuses further use. Call from a thread that is not a worker.
     package func close() {
+        state.withLock { $0.isClosed = true }
+        // None begins any more; those that began may still leave a database open.
+        transitions.wait()
         let open = state.withLock { state -> [Database] in
-            state.isClosed = true
-            return state.entries.values.compactMap { entry in
+            state.entries.values.compactMap { entry in
                 if case .open(let open) = entry { open.database } else { nil }
             }
         }

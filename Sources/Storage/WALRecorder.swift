@@ -1,11 +1,15 @@
 internal import Primitives
 internal import SQLite
 
-/// Collects what SQLite writes to the WAL during a transaction, so that a commit's page numbers
-/// are known without reading the file again.
+/// Collects what SQLite writes to the WAL, so that a commit's page numbers are known without
+/// reading the file again.
+///
+/// It looks at what the WAL holds when a write transaction ends, and does not rely on
+/// `sqlite3_wal_hook`: that one is not called for a commit by a statement that fails (`INSERT OR
+/// FAIL` keeps the rows before the failure) or that is reset before its last row.
 ///
 /// A transaction that spills its cache and rolls back leaves frames in here, too; the next one
-/// writes over them at the same numbers. Owned by the thread that runs the writer lane.
+/// writes over them at the same numbers. Used under SQLite's write lock only.
 final class WALRecorder: WALWriteObserver {
     struct Commit {
         let pages: [UInt32]
@@ -14,36 +18,60 @@ final class WALRecorder: WALWriteObserver {
         let newSalts: Meta.WALSalts?
     }
 
+    private struct End {
+        let lastFrame: UInt32
+        let databaseSize: UInt32
+    }
+
+    /// Pages of the frames after `takenFrame`.
     private var pages: [UInt32] = []
-    private var commitFrame: UInt32 = 0
-    private var databaseSize: UInt32 = 0
+    /// Commit frames after `takenFrame`, ascending. Not every one becomes a commit: the flush
+    /// behind it may fail.
+    private var ends: [End] = []
+    /// The last frame of the newest commit that was handed over.
+    private var takenFrame: UInt32 = 0
     private var newSalts: Meta.WALSalts?
+    private var handOver: ((Commit) -> Void)?
+
+    /// - Parameters:
+    ///   - lastFrame: the last committed frame in the WAL now.
+    ///   - handOver: gets each commit, once, in order.
+    func begin(lastFrame: UInt32, handOver: @escaping (Commit) -> Void) {
+        takenFrame = lastFrame
+        self.handOver = handOver
+    }
+
+    /// The WAL started over, and no commit in it is known yet.
+    var hasOnlyNewHeader: Bool { newSalts != nil }
 
     func walHeaderWritten(salt1: UInt32, salt2: UInt32) {
         newSalts = Meta.WALSalts(salt1: salt1, salt2: salt2)
         pages.removeAll(keepingCapacity: true)
+        ends = []
+        takenFrame = 0
     }
 
-    func walFrameWritten(number: UInt32, page: UInt32, databaseSize size: UInt32) {
-        while pages.count < Int(number) { pages.append(0) }
-        pages[Int(number) - 1] = page
-        if size != 0 {
-            commitFrame = number
-            databaseSize = size
+    func walFrameWritten(number: UInt32, page: UInt32, databaseSize: UInt32) {
+        precondition(number > takenFrame, "SQLite wrote over a committed frame")
+        let index = Int(number - takenFrame) - 1
+        while pages.count <= index { pages.append(0) }
+        pages[index] = page
+        while let last = ends.last, last.lastFrame >= number { ends.removeLast() }
+        if databaseSize != 0 { ends.append(End(lastFrame: number, databaseSize: databaseSize)) }
+    }
+
+    func walWriteEnds(lastFrame: UInt32) {
+        while let end = ends.first, end.lastFrame <= lastFrame {
+            ends.removeFirst()
+            let count = Int(end.lastFrame - takenFrame)
+            let commit = Commit(
+                pages: Array(pages[..<count]), databaseSize: end.databaseSize, newSalts: newSalts)
+            precondition(!commit.pages.contains(0), "a frame of a commit went unseen")
+            pages.removeFirst(count)
+            takenFrame = end.lastFrame
+            newSalts = nil
+            handOver?(commit)
         }
-    }
-
-    /// What a commit wrote whose last frame is `lastFrame`.
-    ///
-    /// - Parameter previousFrame: the last frame of the commit before it.
-    func takeCommit(lastFrame: UInt32, previousFrame: UInt32) -> Commit {
-        let first = newSalts == nil ? previousFrame + 1 : 1
-        precondition(commitFrame == lastFrame && first <= lastFrame, "a commit frame went unseen")
-        let commit = Commit(
-            pages: Array(pages[Int(first - 1)..<Int(lastFrame)]), databaseSize: databaseSize,
-            newSalts: newSalts)
-        precondition(!commit.pages.contains(0), "a frame of a commit went unseen")
-        newSalts = nil
-        return commit
+        precondition(lastFrame <= takenFrame, "a commit went unseen")
     }
 }

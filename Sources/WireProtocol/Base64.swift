@@ -55,8 +55,8 @@ package enum Base64 {
             var bits: UInt32 = 0
             var bitCount = 0
             var seen: UInt8 = 0
-            for unsafecharacter in unsafe text[..<count] {
-                let value = values[Int(character)]
+            for index in 0..<count {
+                let value = values[Int(unsafe text[index])]
                 seen |= value
                 bits = bits << 6 | UInt32(value & 63)
                 bitCount += 6

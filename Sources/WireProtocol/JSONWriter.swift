@@ -145,7 +145,8 @@ package struct JSONWriter {
     /// Copies the stretches between characters that need escapes (RFC 8259, 7) whole.
     private mutating func appendEscaped(_ text: UnsafeRawBufferPointer) {
         var copied = 0
-        for unsafe(index, byte) in unsafe text.enumerated() {
+        for index in 0..<text.count {
+            let byte = unsafe text[index]
             guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else {
                 continue
             }

@@ -51,7 +51,8 @@ extension SQLValue {
         guard unsafe !digits.isEmpty else { return nil }
         // Counted below zero, where the smallest value has its place.
         var value: Int64 = 0
-        for unsafedigit in unsafe digits {
+        for index in unsafe digits.indices {
+            let digit = unsafe digits[index]
             guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
             let (product, overflowed) = value.multipliedReportingOverflow(by: 10)
             let (sum, underflowed) = product.subtractingReportingOverflow(

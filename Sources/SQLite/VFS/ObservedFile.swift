@@ -35,6 +35,11 @@ final class ObservedFile {
         guard let path = unsafe path,
             let found = unsafe sharedFile(for: String(cString: path), flags: flags)
         else {
+            // A database that was closed meanwhile must not be opened past its locks.
+            guard flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL) == 0 else {
+                unsafe file.pointee.pMethods = nil
+                return SQLITE_CANTOPEN
+            }
             // Nothing of ours: the unix VFS takes the whole allocation, which is large enough.
             return unsafe unixOpen(unix, path, file, flags, outFlags)
         }
@@ -128,6 +133,10 @@ final class ObservedFile {
         let mask = range.reduce(UInt16(0)) { $0 | 1 << UInt16($1) }
         if flags & SQLITE_SHM_UNLOCK != 0 {
             if exclusiveMask & mask == mask {
+                if range.contains(SharedDatabaseFile.writeLock) {
+                    shared.observer?.walWriteEnds(
+                        lastFrame: shared.walIndexHeader()?.lastFrame ?? 0)
+                }
                 shared.unlockExclusive(range)
                 exclusiveMask &= ~mask
             } else if sharedMask & mask == mask {

@@ -70,7 +70,8 @@ enum ObservedFileMethods {
     }
 
     private static func addLockMethods(to methods: inout sqlite3_io_methods) {
-        unsafe methods.xLock = { file, level in unsafe observed(container(file)).lockFile(to: level)
+        unsafe methods.xLock = { file, level in
+            unsafe observed(container(file)).lockFile(to: level)
         }
         unsafe methods.xUnlock = { file, level in
             unsafe observed(container(file)).unlockFile(to: level)

@@ -7,6 +7,11 @@ package protocol WALWriteObserver: AnyObject {
     func walHeaderWritten(salt1: UInt32, salt2: UInt32)
     /// - Parameter databaseSize: in pages after the commit that this frame ends; 0 otherwise.
     func walFrameWritten(number: UInt32, page: UInt32, databaseSize: UInt32)
+    /// A write transaction ends, by commit or rollback; its lock is still held.
+    ///
+    /// - Parameter lastFrame: the last frame that is committed, and durable as far as the
+    ///   connection's `synchronous` goes; 0 if the WAL holds none.
+    func walWriteEnds(lastFrame: UInt32)
 }
 
 /// What all connections of this process to one database file share: the file lock, the
@@ -22,6 +27,8 @@ package final class SharedDatabaseFile: @unchecked Sendable {
     static let regionSize = 32768
     /// Number of wal-index locks: WRITE, CKPT, RECOVER and five read marks.
     static let lockCount = 8
+    /// The one of these that a write transaction holds.
+    static let writeLock = 0
 
     @safe private struct State {
         // SAFETY: owned by the file and freed under its mutex, once no connection is left that
@@ -44,7 +51,7 @@ package final class SharedDatabaseFile: @unchecked Sendable {
 
     deinit {
         state.withLock { state in
-            for unsaferegion in unsafe state.regions { unsafe region.deallocate() }
+            for index in unsafe state.regions.indices { unsafe state.regions[index].deallocate() }
         }
     }
 
@@ -62,7 +69,7 @@ package final class SharedDatabaseFile: @unchecked Sendable {
         state.withLock { state in
             state.connectionCount -= 1
             guard state.connectionCount == 0 else { return }
-            for unsaferegion in unsafe state.regions { unsafe region.deallocate() }
+            for index in unsafe state.regions.indices { unsafe state.regions[index].deallocate() }
             unsafe state.regions = []
             state.walLocks = [Int](repeating: 0, count: Self.lockCount)
         }

@@ -88,9 +88,10 @@ final class ChangeFile: @unchecked Sendable {
         try next.write(bytes, at: 0)
         try next.synchronize()
         try Directory.renameReplacing(temporary, to: path)
-        try Directory.synchronize(directory)
+        // From here on the old file has no name, whether or not the next call succeeds.
         file = next
         end = Int64(bytes.count)
+        try Directory.synchronize(directory)
     }
 
     private static func header(_ databaseID: DatabaseID) -> [UInt8] {

@@ -80,6 +80,17 @@ package final class File: Sendable {
         }
     }
 
+    /// Fills `bytes`; what lies beyond the end of the file becomes zeros.
+    func readBytes(into bytes: inout [UInt8], at offset: Int64) throws(StorageError) {
+        var failure: StorageError?
+        unsafe bytes.withUnsafeMutableBytes { buffer in
+            do throws(StorageError) { try unsafe read(into: buffer, at: offset) } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+    }
+
     package func readAll() throws(StorageError) -> [UInt8] {
         let size = Int(try size())
         var bytes = [UInt8](repeating: 0, count: size)

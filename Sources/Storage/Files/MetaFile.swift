@@ -12,9 +12,13 @@ final class MetaFile: @unchecked Sendable {
     /// Reads the newest whole slot.
     init(path: String) throws(StorageError) {
         file = try File(path: path, mode: .readWrite)
+        // A process that was killed may have left a slot that is not durable yet, and `update`
+        // writes nothing while nothing changes.
+        try file.synchronize()
         let bytes = try file.readAll()
         let slots = [bytes.prefix(Meta.slotSize), bytes.dropFirst(Meta.slotSize)]
-        guard let newest = slots.compactMap(Meta.decode).max(by: { $0.sequence < $1.sequence }) else {
+        guard let newest = slots.compactMap(Meta.decode).max(by: { $0.sequence < $1.sequence })
+        else {
             throw .corruptFile(path: path, reason: "neither of its two slots is whole")
         }
         (meta, sequence) = newest

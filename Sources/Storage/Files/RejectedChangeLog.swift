@@ -48,6 +48,8 @@ package final class RejectedChangeLog: Sendable {
             Self.apply(records, to: &state.records)
             state.end += Int64(size)
         }
+        // What follows would become part of the file again behind a shorter record.
+        if state.end < bytes.count { try file.truncate(to: state.end) }
         self.state = Mutex(state)
     }
 
@@ -82,6 +84,9 @@ package final class RejectedChangeLog: Sendable {
                 try file.write(bytes, at: state.end)
                 try file.synchronize()
             } catch {
+                // The caller's transaction is not going to commit: after a restart these
+                // entries must not be taken for the ones of the commit that they name.
+                try? file.truncate(to: state.end)
                 return .failure(error)
             }
             state.end += Int64(bytes.count)

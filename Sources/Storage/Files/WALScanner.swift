@@ -53,7 +53,9 @@ package struct WALScanner {
     package mutating func append(frame bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count >= Self.frameSize else { return false }
         func word(_ index: Int) -> UInt32 { unsafe Self.bigEndianWord(bytes, at: index * 4) }
-        guard word(2) == header.salt1, word(3) == header.salt2, word(0) != 0 else { return false }
+        guard word(2) == header.salt1, word(3) == header.salt2,
+            PageNumber(word(0)) != nil
+        else { return false }
         let isBigEndian = header.isBigEndianChecksum
         var sum = unsafe Self.checksum(
             UnsafeRawBufferPointer(rebasing: bytes[0..<8]), from: checksum, isBigEndian: isBigEndian

@@ -59,18 +59,19 @@ package struct DatabaseState {
     /// - Parameters:
     ///   - base: the commit before the WAL's first frame.
     ///   - databaseSize: of `base`, in pages: the size of the main file.
-    ///   - checkpointed: the newest commit that a checkpoint may have copied to the main file:
-    ///     earlier ones cannot be read exactly any more, though the WAL still has their frames.
+    ///   - exactFloor: the newest commit that a checkpoint may have copied pages of to the main
+    ///     file, so that older ones are lost; at least `base`.
     package init(
         databaseID: DatabaseID, epochs: EpochTable, base: CommitNumber, databaseSize: UInt32,
-        changes: ChangeIndex, checkpointed: CommitNumber
+        changes: ChangeIndex, exactFloor: CommitNumber
     ) {
+        precondition(exactFloor >= base, "what came before the WAL cannot be read")
         self.databaseID = databaseID
         self.epochs = epochs
         self.databaseSize = databaseSize
         self.changes = changes
         head = base
-        exactFloor = max(base, checkpointed)
+        self.exactFloor = exactFloor
         firstCommit = base
         commits = [Commit(lastFrame: 0, databaseSize: databaseSize)]
     }
@@ -237,6 +238,9 @@ package struct DatabaseState {
 
     /// A slot of the history file to save an image in.
     package mutating func takeHistorySlot() -> Int { history.takeSlot() }
+
+    /// The image could not be saved.
+    package mutating func returnHistorySlot(_ slot: Int) { history.returnSlot(slot) }
 
     /// A doomed image was saved; it is looked up there from now on.
     package mutating func saved(_ image: DoomedImage, slot: Int) {

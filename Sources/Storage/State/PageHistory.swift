@@ -37,6 +37,9 @@ package struct PageHistory {
         return slotCount - 1
     }
 
+    /// Gives back a slot that was taken and not filled.
+    package mutating func returnSlot(_ slot: Int) { freeSlots.append(slot) }
+
     /// Notes that `slot` holds the content that `page` had from `from` until `to` replaced it.
     package mutating func add(
         _ page: PageNumber, from: CommitNumber, to: CommitNumber, slot: Int

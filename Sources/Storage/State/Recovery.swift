@@ -16,6 +16,9 @@ package struct Recovery: Equatable {
     /// The commit before the WAL's first frame.
     package let walBase: CommitNumber
     package let head: CommitNumber
+    /// The oldest commit whose content is there in full: what a checkpoint copied to the main
+    /// file took the place of older content.
+    package let exactFloor: CommitNumber
     /// Something else wrote to the database, or a part of it is missing, so what changed since
     /// older revisions is not known: none of them may count as known any more.
     package let breaksLineage: Bool
@@ -33,11 +36,13 @@ package struct Recovery: Equatable {
         {
             walBase = base
             head = CommitNumber(base.rawValue + count)
+            exactFloor = max(base, meta.recordedCommit)
             breaksLineage = false
         } else {
-            let known = max(meta.recordedCommit.rawValue, meta.walBase.rawValue + count)
+            let known = max(meta.recordedCommit, meta.walBase).rawValue + count
             walBase = CommitNumber(known + Self.lineageJump)
             head = CommitNumber(walBase.rawValue + count)
+            exactFloor = head
             breaksLineage = true
         }
     }
