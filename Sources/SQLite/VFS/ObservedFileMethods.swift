@@ -33,7 +33,10 @@ enum ObservedFileMethods {
         methods.xWrite = { file, bytes, count, offset in
             let ours = container(file)
             let real = ours.pointee.real!
-            let code = real.pointee.pMethods.pointee.xWrite(real, bytes, count, offset)
+            var code = observed(ours).injectedFailure(.write, code: Int32(CSQLITE_IOERR_WRITE))
+            if code == SQLITE_OK {
+                code = real.pointee.pMethods.pointee.xWrite(real, bytes, count, offset)
+            }
             if code == SQLITE_OK, let bytes {
                 observed(ours).observeWrite(bytes, count: count, offset: offset)
             } else if code != SQLITE_FULL {
@@ -43,11 +46,16 @@ enum ObservedFileMethods {
         }
         methods.xTruncate = { file, size in
             let real = container(file).pointee.real!
+            let code = observed(container(file)).injectedFailure(
+                .truncate, code: Int32(CSQLITE_IOERR_WRITE))
+            guard code == SQLITE_OK else { return code }
             return real.pointee.pMethods.pointee.xTruncate(real, size)
         }
         methods.xSync = { file, flags in
             let real = container(file).pointee.real!
-            let code = real.pointee.pMethods.pointee.xSync(real, flags)
+            var code = observed(container(file)).injectedFailure(
+                .synchronize(withTimes: false), code: Int32(CSQLITE_IOERR_FSYNC))
+            if code == SQLITE_OK { code = real.pointee.pMethods.pointee.xSync(real, flags) }
             if code != SQLITE_OK { observed(container(file)).shared.noteFailure() }
             return code
         }
