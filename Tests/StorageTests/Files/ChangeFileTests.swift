@@ -69,7 +69,7 @@ final class ChangeFileTests: XCTestCase {
         let ends = [24: UInt64(1), 84: 4, 132: 7, 180: 9]
         XCTAssertEqual(bytes.count, 180)
         for length in 0...bytes.count {
-            for recorded in [1, 4, 7, 9] as [UInt64] {
+            for recorded in [4, 9] as [UInt64] {
                 try folder.write(bytes[..<length], to: "changes")
                 let isWhole = ends.contains { $0.key <= length && $0.value == recorded }
                 let content = try open(folder, recorded: recorded).content
