@@ -20,7 +20,7 @@ final class CrashTests: XCTestCase {
             let fixture = try StorageFixture(options: options)
             defer { fixture.tearDown() }
             let (run, images) = try self.record(fixture, &generator)
-            try require(images.count > 20, "only \(images.count) images")
+            try require(images.count > 10, "only \(images.count) images")
             for (index, image) in images.enumerated() {
                 do {
                     try self.check(image, run)
@@ -40,7 +40,7 @@ final class CrashTests: XCTestCase {
         let recorder = CrashImages(
             folder: URL(fileURLWithPath: fixture.path(.default, "meta")).deletingLastPathComponent()
                 .resolvingSymlinksInPath().path,
-            generator: SeededGenerator(seed: generator.next()), oneIn: 25)
+            generator: SeededGenerator(seed: generator.next()), oneIn: 14)
         recorder.mark = run.revisions.count
         fixture.close()
         try fixture.open()
