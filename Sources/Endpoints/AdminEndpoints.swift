@@ -37,6 +37,7 @@ package final class AdminEndpoints: HTTPHandler {
     }
 
     package func handle(_ request: HTTPRequest, _ responder: any HTTPResponder) {
+        let responder = LoggingResponder(responder, head: request.head, logger: logger)
         do throws(HTTPFailure) {
             let route = try AdminRoute(request.head)
             workers.submit { self.perform(route, body: request.body, responder) }

@@ -17,6 +17,7 @@ package final class PublicEndpoints: HTTPHandler {
     private let store: DatabaseStore
     private let workers: WorkerPool
     private let configuration: EndpointConfiguration
+    private let logger: Logger
     private let pull: PullEndpoint
     private let pipeline: PipelineEndpoint
 
@@ -27,6 +28,7 @@ package final class PublicEndpoints: HTTPHandler {
         self.store = store
         self.workers = workers
         self.configuration = configuration
+        self.logger = logger
         pull = PullEndpoint(
             answering: PullAnswering(longPollLimit: configuration.longPollLimit), logger: logger)
         pipeline = PipelineEndpoint(configuration: configuration, logger: logger)
@@ -51,7 +53,8 @@ package final class PublicEndpoints: HTTPHandler {
     }
 
     package func handle(_ request: HTTPRequest, _ responder: any HTTPResponder) {
-        let responder = CrossOriginResponder(responder)
+        let responder = LoggingResponder(
+            responder, head: request.head, logger: logger, finish: CrossOrigin.allow)
         do throws(HTTPFailure) {
             let (route, reference) = try route(request.head)
             switch route {
