@@ -1,9 +1,9 @@
-internal import Codecs
 package import Execution
 package import HTTP
 package import Logging
 internal import Primitives
 internal import SQLStreams
+internal import SQLite
 package import Storage
 internal import WireProtocol
 
@@ -58,10 +58,14 @@ package final class AdminEndpoints: HTTPHandler {
                     $0.endObject()
                 })
         case .create(let name):
-            answer(responder) { () throws(StorageError) in try self.store.create(name) }
+            answer(name, responder) { () throws(StorageError) in try self.store.create(name) }
         case .delete(let name):
-            store.delete(name) { error in
-                responder.respond(error?.httpFailure.response ?? .emptyObject)
+            store.delete(name) { [logger] error in
+                if let error {
+                    responder.fail(error, database: name, logger: logger)
+                } else {
+                    responder.respond(.emptyObject)
+                }
             }
         case .importDatabase: preconditionFailure("imports stream their body")
         case .export(let name): export(name, responder)
@@ -78,13 +82,14 @@ package final class AdminEndpoints: HTTPHandler {
     }
 
     private func answer(
-        _ responder: any HTTPResponder, _ work: () throws(StorageError) -> Void
+        _ name: DatabaseName, _ responder: any HTTPResponder,
+        _ work: () throws(StorageError) -> Void
     ) {
         do throws(StorageError) {
             try work()
             responder.respond(.emptyObject)
         } catch {
-            responder.respond(error.httpFailure.response)
+            responder.fail(error, database: name, logger: logger)
         }
     }
 
@@ -92,10 +97,10 @@ package final class AdminEndpoints: HTTPHandler {
         _ name: DatabaseName, _ responder: any HTTPResponder,
         _ body: @escaping @Sendable (DatabaseLease) -> Void
     ) {
-        store.acquire(name) { result in
+        store.acquire(name) { [logger] result in
             switch result {
             case .success(let lease): body(lease)
-            case .failure(let error): responder.respond(error.httpFailure.response)
+            case .failure(let error): responder.fail(error, database: name, logger: logger)
             }
         }
     }
@@ -133,7 +138,7 @@ package final class AdminEndpoints: HTTPHandler {
                         status: 200, headers: [("content-type", "application/vnd.sqlite3")],
                         body: .stream(source, length: nil)))
             } catch {
-                responder.respond(error.httpFailure.response)
+                responder.fail(error, database: name, logger: self.logger)
             }
         }
     }
@@ -141,7 +146,7 @@ package final class AdminEndpoints: HTTPHandler {
     private func fork(_ from: DatabaseName, to: DatabaseName, _ responder: any HTTPResponder) {
         withDatabase(from, responder) { lease in
             self.workers.submit {
-                self.answer(responder) { () throws(StorageError) in
+                self.answer(to, responder) { () throws(StorageError) in
                     let snapshot = try lease.database.snapshot()
                     try self.store.create(to, copying: snapshot)
                 }
@@ -152,7 +157,7 @@ package final class AdminEndpoints: HTTPHandler {
     private func stats(_ lease: DatabaseLease, _ responder: any HTTPResponder) {
         let statistics: DatabaseStatistics
         do throws(StorageError) { statistics = try lease.database.statistics() } catch {
-            responder.respond(error.httpFailure.response)
+            responder.fail(error, database: lease.name, logger: logger)
             return
         }
         responder.respond(
@@ -232,10 +237,48 @@ package final class AdminEndpoints: HTTPHandler {
             responder.respond(error.response)
             return
         }
-        let changed = settings
-        lease.database.changeSettings(changed) { error in
-            responder.respond(error?.httpFailure.response ?? Self.settings(changed))
-            withExtendedLifetime(lease) {}
+        let isSyncedAgain =
+            lease.database.settings.contains(.notSynced) && !settings.contains(.notSynced)
+        if isSyncedAgain {
+            changeSettingsIfReplicasCan(hold: lease, settings, responder)
+        } else {
+            store(settings, lease, responder)
+        }
+    }
+
+    /// What came in while the database was not synced may lock every replica out.
+    private func changeSettingsIfReplicasCan(
+        hold lease: DatabaseLease, _ settings: Meta.Settings, _ responder: any HTTPResponder
+    ) {
+        lease.database.read(
+            { connection in
+                do throws(SQLiteError) {
+                    let findings = try ReplicaCompatibility.findings(connection)
+                    if findings.problems.isEmpty {
+                        self.store(settings, lease, responder)
+                    } else {
+                        responder.respond(
+                            HTTPFailure(
+                                status: 422, code: "not_syncable",
+                                text: findings.problems.joined(separator: "; ")
+                            ).response)
+                    }
+                } catch {
+                    responder.fail(.sqlite(error), database: lease.name, logger: self.logger)
+                }
+            },
+            refused: { responder.fail($0, database: lease.name, logger: self.logger) })
+    }
+
+    private func store(
+        _ settings: Meta.Settings, _ lease: DatabaseLease, _ responder: any HTTPResponder
+    ) {
+        lease.database.changeSettings(settings) { [logger] error in
+            if let error {
+                responder.fail(error, database: lease.name, logger: logger)
+            } else {
+                responder.respond(Self.settings(settings))
+            }
         }
     }
 }

@@ -92,6 +92,10 @@ extension PullRequestError {
 extension PullFailure {
     var httpFailure: HTTPFailure {
         switch self {
+        case .refused(.notSynced):
+            HTTPFailure(
+                status: 409, code: "not_synced",
+                text: "this database is configured not to be synced")
         case .refused(.otherDatabase):
             HTTPFailure(
                 status: 409, code: "other_database",

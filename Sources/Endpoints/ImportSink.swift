@@ -29,6 +29,7 @@ final class ImportSink: HTTPBodySink, @unchecked Sendable {
             try upload?.append(bytes)
         } catch {
             upload = nil
+            logger.warning("import_failed", [("database", name.text), ("error", "\(error)")])
             throw HTTPRefusal(error.httpFailure.response)
         }
     }

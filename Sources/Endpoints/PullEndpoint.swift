@@ -33,7 +33,11 @@ struct PullEndpoint: Sendable {
                     responder: responder)
             }
         } catch {
-            responder.respond(error.httpFailure.response)
+            if case .storage(let cause) = error {
+                responder.fail(cause, database: lease.name, logger: logger)
+            } else {
+                responder.respond(error.httpFailure.response)
+            }
         }
     }
 
@@ -103,7 +107,13 @@ private final class LongPoll: Sendable {
 
 extension PageStream: HTTPBodySource {
     package func nextChunk(maximumBytes: Int) throws -> [UInt8]? {
-        try nextPiece(maximumBytes: maximumBytes)
+        do { return try nextPiece(maximumBytes: maximumBytes) } catch {
+            // The database may have been deleted or closed since the answer began.
+            if case let failure = error.httpFailure, failure.status != 500 {
+                throw HTTPRefusal(failure.response)
+            }
+            throw error
+        }
     }
 }
 

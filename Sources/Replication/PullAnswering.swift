@@ -31,6 +31,7 @@ package struct PullAnswering: Sendable {
         _ request: PullRequest, lease: DatabaseLease, mayWait: Bool
     ) throws(PullFailure) -> PullAnswer {
         let database = lease.database
+        guard !database.settings.contains(.notSynced) else { throw .refused(.notSynced) }
         let selector = try decodeSelector(request)
         // Taken before the plan, so that what the plan calls the head is what it serves.
         let newest: Snapshot

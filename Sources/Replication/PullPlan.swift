@@ -35,6 +35,8 @@ package enum EchoedRevision: Equatable, Sendable {
 
 /// Why a pull is refused.
 package enum PullRefusal: Error, Equatable, Sendable {
+    /// The database is configured not to be synced and may hold what replicas cannot.
+    case notSynced
     /// The replica belongs to another database; its unpushed changes must not be mixed in.
     case otherDatabase
     /// The revision whose pages are wanted is not kept any more.

@@ -50,6 +50,19 @@ final class SessionRejectedChanges: RejectedChangeRecorder {
         json.beginArray()
         for argument in change.arguments { Self.write(argument, into: &json) }
         json.endArray()
+        if !change.namedArguments.isEmpty {
+            json.key("named_args")
+            json.beginArray()
+            for argument in change.namedArguments {
+                json.beginObject()
+                json.key("name")
+                json.string(argument.name)
+                json.key("value")
+                Self.write(argument.value, into: &json)
+                json.endObject()
+            }
+            json.endArray()
+        }
         json.key("error")
         json.beginObject()
         json.key("message")

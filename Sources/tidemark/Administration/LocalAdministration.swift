@@ -84,8 +84,8 @@ final class LocalAdministration: DatabaseAdministration {
                         totalBytes: done == nil ? nil : size))
             }
             return ImportSummary(
-                pageCount: UInt64(report.pageCount),
-                warnings: report.conversions.map { "converted: \($0)" } + report.warnings)
+                pageCount: UInt64(report.pageCount), conversions: report.conversions,
+                warnings: report.warnings)
         } catch {
             throw Self.administrationError(error)
         }

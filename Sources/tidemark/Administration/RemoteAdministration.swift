@@ -47,7 +47,9 @@ struct RemoteAdministration: DatabaseAdministration {
         }
         try check(response, name)
         let answer = try decode(ImportAnswer.self, response)
-        return ImportSummary(pageCount: answer.pages, warnings: answer.warnings ?? [])
+        return ImportSummary(
+            pageCount: answer.pages, conversions: answer.conversions ?? [],
+            warnings: answer.warnings ?? [])
     }
 
     func exportFile(
@@ -75,14 +77,14 @@ struct RemoteAdministration: DatabaseAdministration {
         let answer = try? JSONDecoder().decode(ErrorAnswer.self, from: Data(response.body))
         let message = answer?.error ?? "the server answered with status \(response.status)"
         switch (response.status, name) {
-        case (404, let name?) where answer != nil: throw .noSuchDatabase(name)
+        case (404, let name?) where answer?.code == "database_unknown":
+            throw .noSuchDatabase(name)
         case (404, _):
             // No error of ours: another server, or the port of the sync clients.
             throw .unavailable("\(client.base.text) is not a Tidemark admin listener")
-        case (409, let name?): throw .databaseExists(name)
-        case (400...499, let name?) where message.contains("already exists"):
+        case (400...499, let name?) where answer?.code == "database_exists":
             throw .databaseExists(name)
-        case (429, _), (503, _): throw .unavailable(message)
+        case (503, _): throw .unavailable(message)
         case (400...499, _): throw .rejected(message)
         default: throw .failed(message)
         }
@@ -129,10 +131,12 @@ extension RemoteAdministration {
 
     private struct ImportAnswer: Decodable {
         let pages: UInt64?
+        let conversions: [String]?
         let warnings: [String]?
     }
 
     private struct ErrorAnswer: Decodable {
         let error: String
+        let code: String?
     }
 }

@@ -48,6 +48,9 @@ enum DatabaseCommand {
         let summary = try administration(resolution, context)
             .importFile(name, from: path, progress: reporter.update)
         reporter.finish()
+        for conversion in summary.conversions {
+            context.console.writeError("converted: \(conversion)\n")
+        }
         for warning in summary.warnings {
             context.console.writeError("tidemark: warning: \(warning)\n")
         }
