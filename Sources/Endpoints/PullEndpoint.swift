@@ -103,7 +103,9 @@ private final class LongPoll: Sendable {
 
 extension PageStream: HTTPBodySource {
     package func nextChunk(maximumBytes: Int) throws -> [UInt8]? {
-        try nextPiece(maximumBytes: maximumBytes)
+        do throws(StorageError) { return try nextPiece(maximumBytes: maximumBytes) } catch {
+            throw error.refusal
+        }
     }
 }
 
