@@ -5,11 +5,14 @@
 // system library target with a module map; no outside Swift package is used.
 import PackageDescription
 
-let swiftSettings: [SwiftSetting] = [
+let testSettings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("ExistentialAny"),
 ]
+
+/// In `Sources` every expression that is not memory-safe is marked `unsafe` by whoever wrote it.
+let swiftSettings: [SwiftSetting] = testSettings + [.strictMemorySafety()]
 
 /// A Swift library target with its unit tests, which may need more than it does.
 func module(
@@ -22,7 +25,7 @@ func module(
         .testTarget(
             name: "\(name)Tests",
             dependencies: ([name] + dependencies + testsAlsoNeed).map { .byName(name: $0) },
-            swiftSettings: swiftSettings),
+            swiftSettings: testSettings),
     ]
 }
 
@@ -62,7 +65,8 @@ let package = Package(
             "Replication", ["Storage", "WireProtocol", "Codecs", "Execution", "Primitives"],
             testsAlsoNeed: ["SQLite", "Logging"])
         + module(
-            "SQLStreams", ["Storage", "SQLite", "WireProtocol", "Execution", "Logging", "Primitives"])
+            "SQLStreams",
+            ["Storage", "SQLite", "WireProtocol", "Execution", "Logging", "Primitives"])
         + module(
             "Endpoints",
             [
@@ -81,11 +85,11 @@ let package = Package(
                 swiftSettings: swiftSettings),
             .testTarget(
                 name: "CommandLineTests", dependencies: ["tidemark", "Logging", "Primitives"],
-                swiftSettings: swiftSettings),
+                swiftSettings: testSettings),
             .testTarget(
                 name: "ConformanceTests",
                 dependencies: ["tidemark", "SQLite", "WireProtocol", "Codecs", "Primitives"],
-                swiftSettings: swiftSettings),
+                swiftSettings: testSettings),
         ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17,

@@ -51,7 +51,12 @@ package final class AdminEndpoints: HTTPHandler {
         case .health: responder.respond(InfoEndpoint.health)
         case .version: responder.respond(InfoEndpoint.version(configuration))
         case .list: list(responder)
-        case .acknowledge: responder.respond(.json(200) { $0.beginObject(); $0.endObject() })
+        case .acknowledge:
+            responder.respond(
+                .json(200) {
+                    $0.beginObject()
+                    $0.endObject()
+                })
         case .create(let name):
             answer(responder) { () throws(StorageError) in try self.store.create(name) }
         case .delete(let name):

@@ -82,7 +82,7 @@ final class SessionRejectedChanges: RejectedChangeRecorder {
         case .blob(let bytes):
             json.literal("blob")
             json.key("base64")
-            bytes.withUnsafeBytes { json.base64String($0) }
+            unsafe bytes.withUnsafeBytes { unsafe json.base64String($0) }
         }
         json.endObject()
     }

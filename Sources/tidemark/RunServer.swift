@@ -35,7 +35,7 @@ func runServer(_ configuration: ServeConfiguration) throws -> Int32 {
     logger.info(
         "ready", [("version", Version.text), ("data", store.directory), ("pid", "\(getpid())")])
     let line = ServeCommand.readyLine(http: bound.http, admin: bound.admin)
-    _ = line.utf8CString.withUnsafeBytes { write(1, $0.baseAddress, $0.count - 1) }
+    _ = unsafe line.utf8CString.withUnsafeBytes { unsafe write(1, $0.baseAddress, $0.count - 1) }
     ended.wait()
     return 0
 }

@@ -11,10 +11,10 @@ final class TerminationSignals: Sendable {
     /// - Parameter onFirst: gets the signal's number, on a thread of its own.
     init(onFirst: @escaping @Sendable (Int32) -> Void) {
         var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGTERM)
-        sigaddset(&signals, SIGINT)
-        let code = pthread_sigmask(SIG_BLOCK, &signals, nil)
+        unsafe sigemptyset(&signals)
+        unsafe sigaddset(&signals, SIGTERM)
+        unsafe sigaddset(&signals, SIGINT)
+        let code = unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
         precondition(code == 0, "signals cannot be blocked")
         let awaited = signals
         DispatchQueue(label: "tidemark.signals").async {
@@ -26,7 +26,7 @@ final class TerminationSignals: Sendable {
     private static func next(of signals: sigset_t) -> Int32 {
         var signals = signals
         var number: Int32 = 0
-        while sigwait(&signals, &number) != 0 {}
+        while unsafe sigwait(&signals, &number) != 0 {}
         return number
     }
 }

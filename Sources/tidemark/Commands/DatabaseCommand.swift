@@ -141,8 +141,8 @@ enum DatabaseCommand {
 
     private static func requireRegularFile(_ path: String) throws(CommandFailure) {
         var status = stat()
-        guard stat(path, &status) == 0 else {
-            throw CommandFailure(.noInput, "\(path): \(String(cString: strerror(errno)))")
+        guard unsafe stat(path, &status) == 0 else {
+            throw CommandFailure(.noInput, "\(path): \(unsafe String(cString: strerror(errno)))")
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw CommandFailure(.dataError, "\(path) is not a regular file")
