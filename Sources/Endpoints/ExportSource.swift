@@ -15,7 +15,11 @@ final class ExportSource: HTTPBodySource, @unchecked Sendable {
     }
 
     func nextChunk(maximumBytes: Int) throws -> [UInt8]? {
-        try exporter.nextPiece(maximumBytes: maximumBytes)
+        do throws(StorageError) {
+            return try exporter.nextPiece(maximumBytes: maximumBytes)
+        } catch {
+            throw error.refusal
+        }
     }
 
     func close() { exporter.close() }

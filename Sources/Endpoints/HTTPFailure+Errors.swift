@@ -1,4 +1,5 @@
 internal import Codecs
+internal import HTTP
 internal import Replication
 internal import SQLStreams
 internal import SQLite
@@ -50,6 +51,14 @@ extension StorageError {
             HTTPFailure(
                 status: 422, code: "import_refused", text: reasons.joined(separator: "; "))
         }
+    }
+}
+
+extension StorageError {
+    /// For the source of a streamed body, which may fail before the status was sent. With the
+    /// field that lets pages of any origin read it, as on other answers.
+    var refusal: HTTPRefusal {
+        HTTPRefusal(CrossOrigin.allow(httpFailure.response), cause: "\(self)")
     }
 }
 

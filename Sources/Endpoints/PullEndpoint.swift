@@ -107,12 +107,8 @@ private final class LongPoll: Sendable {
 
 extension PageStream: HTTPBodySource {
     package func nextChunk(maximumBytes: Int) throws -> [UInt8]? {
-        do { return try nextPiece(maximumBytes: maximumBytes) } catch {
-            // The database may have been deleted or closed since the answer began.
-            if case let failure = error.httpFailure, failure.status != 500 {
-                throw HTTPRefusal(failure.response)
-            }
-            throw error
+        do throws(StorageError) { return try nextPiece(maximumBytes: maximumBytes) } catch {
+            throw error.refusal
         }
     }
 }

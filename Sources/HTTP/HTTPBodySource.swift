@@ -2,7 +2,8 @@
 package protocol HTTPBodySource: AnyObject, Sendable {
     /// The next piece, at most about `maximumBytes` long and never empty; nil at the end.
     ///
-    /// An `HTTPRefusal` thrown before the first piece is answered in place of the body.
+    /// - Throws: whatever keeps it from being made, which cuts the answer. Before the first piece
+    ///   an `HTTPRefusal` is answered instead, anything else with 500.
     func nextChunk(maximumBytes: Int) throws -> [UInt8]?
     /// Called exactly once, as the last call: after the end, after an error, or when the client
     /// is gone.

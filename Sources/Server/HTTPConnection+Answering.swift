@@ -89,8 +89,9 @@ extension HTTPConnection {
         switch outcome {
         case .chunk(let bytes): sendChunk(bytes)
         case .end: endStream()
-        case .failed(let error):
-            failStream("\(error)", answer: (error as? HTTPRefusal)?.response)
+        case .failed(let error as HTTPRefusal):
+            failStream(error.cause, answering: error.response)
+        case .failed(let error): failStream("\(error)")
         }
         advance()
     }
@@ -143,16 +144,16 @@ extension HTTPConnection {
 
     /// The client must not take what it got for the whole answer: the connection is reset, unless
     /// nothing was sent and an error can be.
-    ///
-    /// - Parameter answer: what the source would rather have answered.
-    private func failStream(_ reason: String, answer: HTTPResponse? = nil) {
-        if answer == nil { owner.logger.error("response_failed", [("error", reason)]) }
+    private func failStream(
+        _ reason: String,
+        answering response: HTTPResponse = .failure(
+            status: 500, code: "internal", text: "the answer could not be made")
+    ) {
+        owner.logger.error("response_failed", [("error", reason)])
         guard let stream else { preconditionFailure("the failure of no stream") }
         guard stream.heldResponse != nil else { return tearDown(reset: true) }
         stream.pump.cancel()
         self.stream = nil
-        send(
-            answer
-                ?? .failure(status: 500, code: "internal", text: "the answer could not be made"))
+        send(response)
     }
 }

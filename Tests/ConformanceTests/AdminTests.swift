@@ -74,8 +74,10 @@ final class AdminTests: ServerTestCase {
 
     func testPathsAndNamesThatAreWrong() throws {
         let before = server.dataFiles
+        let long = String(repeating: "n", count: 100)
         let rows: [(String, String, Int)] = [
-            ("POST", "/v1/namespaces/../create", 400), ("POST", "/v1/namespaces/%2e%2e/create", 400),
+            ("POST", "/v1/namespaces/../create", 400),
+            ("POST", "/v1/namespaces/%2e%2e/create", 400),
             ("POST", "/v1/namespaces/a.b/create", 400),
             ("POST", "/v1/namespaces/\(String(repeating: "n", count: 129))/create", 400),
             ("POST", "/v1/namespaces/x/fork/..", 400), ("DELETE", "/v1/namespaces/.", 400),
@@ -84,7 +86,7 @@ final class AdminTests: ServerTestCase {
             ("POST", "/v1/tenants/a/groups/b/databases/..", 400),
             (
                 "POST",
-                "/v1/tenants/\(String(repeating: "n", count: 100))/groups/\(String(repeating: "n", count: 100))/databases/d",
+                "/v1/tenants/\(long)/groups/\(long)/databases/d",
                 400
             ),
             ("POST", "/v1/tenants/a/databases/b", 404), ("GET", "/v1/namespaces/x/create", 404),
@@ -123,7 +125,9 @@ final class AdminTests: ServerTestCase {
             XCTAssertEqual(reply.text, row.expected, row.sent)
             XCTAssertEqual(try database.admin("GET", "/config").text, row.expected)
         }
-        for wrong in ["", "x", "[]", #"{"synced":1}"#, #"{"strict_push":"yes"}"#, #"{"strict_push":null}"#] {
+        for wrong in [
+            "", "x", "[]", #"{"synced":1}"#, #"{"strict_push":"yes"}"#, #"{"strict_push":null}"#,
+        ] {
             assertFailure(
                 try database.admin("POST", "/config", body: Array(wrong.utf8)), 400, nil, wrong)
         }
@@ -189,7 +193,8 @@ final class AdminTests: ServerTestCase {
         try client.send(RawClient.request("GET", "/v1/namespaces/\(database.name)/export"))
         var reply = try client.readHead()
         for round in 1...20 {
-            try database.sql("UPDATE t SET n = n + CASE WHEN id % 2 THEN \(round) ELSE -\(round) END")
+            try database.sql(
+                "UPDATE t SET n = n + CASE WHEN id % 2 THEN \(round) ELSE -\(round) END")
         }
         try client.readBody(of: &reply)
         XCTAssertTrue(reply.isComplete)
@@ -218,7 +223,7 @@ final class AdminTests: ServerTestCase {
             "INSERT INTO t SELECT randomblob(4000) FROM generate_series(1, 200)")
         let clients = try (0..<20).map { _ in try RawClient(port: server.http) }
         for (index, client) in clients.enumerated() {
-            let body = #"{"requests":[{"type":"execute","stmt":{"sql":"INSERT INTO t VALUES(\#(index))"}}]}"#
+            let body = JSONText.execute("INSERT INTO t VALUES(\(index))")
             try client.send(
                 index % 2 == 0
                     ? RawClient.request("POST", "/db/\(database.name)/pull-updates", body: [])

@@ -136,10 +136,10 @@ final class BadInputTests: ServerTestCase {
 
     func testPipelinesThatCannotBeRead() throws {
         func args(_ value: String) -> String {
-            #"{"requests":[{"type":"execute","stmt":{"sql":"INSERT INTO t VALUES(?)","args":[\#(value)]}}]}"#
+            JSONText.execute("INSERT INTO t VALUES(?)", [value])
         }
         func batch(_ condition: String) -> String {
-            #"{"requests":[{"type":"batch","batch":{"steps":[{"condition":\#(condition),"stmt":{"sql":"DELETE FROM t"}}]}}]}"#
+            JSONText.batch([#"{"condition":\#(condition),"stmt":{"sql":"DELETE FROM t"}}"#])
         }
         func nested(_ depth: Int) -> String {
             batch(
@@ -194,7 +194,8 @@ final class BadInputTests: ServerTestCase {
             assertFailure(
                 try database.pipeline(body), 400, "malformed_pipeline", label)
         }
-        let invalid = Array(#"{"requests":[{"type":"sequence","sql":"DELETE FROM t -- "#.utf8)
+        let invalid =
+            Array(#"{"requests":[{"type":"sequence","sql":"DELETE FROM t -- "#.utf8)
             + [0xFF] + Array(#""}]}"#.utf8)
         assertFailure(
             try server.request("POST", "/db/\(database.name)/v2/pipeline", body: invalid), 400,
@@ -205,7 +206,9 @@ final class BadInputTests: ServerTestCase {
     func testAMistakeAnywhereKeepsAllOfThePipelineFromRunning() throws {
         assertFailure(
             try database.pipeline(
-                #"{"requests":[{"type":"execute","stmt":{"sql":"DELETE FROM t"}},{"type":"execute"}]}"#),
+                #"{"requests":[{"type":"execute","stmt":{"sql":"DELETE FROM t"}},"#
+                    + #"{"type":"execute"}]}"#
+            ),
             400, "malformed_pipeline")
     }
 
@@ -217,46 +220,99 @@ final class BadInputTests: ServerTestCase {
         let length = body.utf8.count
         let chunk = "\(String(length, radix: 16))\r\n\(body)\r\n0\r\n\r\n"
         let rows: [(label: String, request: String, status: Int)] = [
-            ("both lengths", "POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Length: \(length)\r\n"
-                + "Transfer-Encoding: chunked\r\n\r\n\(chunk)", 400),
-            ("two lengths", "POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Length: \(length)\r\n"
-                + "Content-Length: \(length)\r\n\r\n\(body)", 400),
-            ("a list of lengths", "POST \(path) HTTP/1.1\r\nHost: a\r\n"
-                + "Content-Length: \(length), \(length)\r\n\r\n\(body)", 400),
-            ("a signed length", "POST \(path) HTTP/1.1\r\nHost: a\r\n"
-                + "Content-Length: +\(length)\r\n\r\n\(body)", 400),
-            ("a length that overflows", "POST \(path) HTTP/1.1\r\nHost: a\r\n"
-                + "Content-Length: 18446744073709551616\r\n\r\n\(body)", 400),
-            ("a coding before chunked", "POST \(path) HTTP/1.1\r\nHost: a\r\n"
-                + "Transfer-Encoding: gzip, chunked\r\n\r\n\(chunk)", 501),
-            ("chunked twice", "POST \(path) HTTP/1.1\r\nHost: a\r\n"
-                + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n\(chunk)", 400),
-            ("a space before the colon", "POST \(path) HTTP/1.1\r\nHost: a\r\n"
-                + "Content-Length : \(length)\r\n\r\n\(body)", 400),
-            ("a folded field", "POST \(path) HTTP/1.1\r\nHost: a\r\nX: 1\r\n"
-                + " Content-Length: 0\r\nContent-Length: \(length)\r\n\r\n\(body)", 400),
-            ("bare line feeds", "POST \(path) HTTP/1.1\nHost: a\nContent-Length: \(length)\n\n\(body)",
-                400),
+            (
+                "both lengths",
+                "POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Length: \(length)\r\n"
+                    + "Transfer-Encoding: chunked\r\n\r\n\(chunk)", 400
+            ),
+            (
+                "two lengths",
+                "POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Length: \(length)\r\n"
+                    + "Content-Length: \(length)\r\n\r\n\(body)", 400
+            ),
+            (
+                "a list of lengths",
+                "POST \(path) HTTP/1.1\r\nHost: a\r\n"
+                    + "Content-Length: \(length), \(length)\r\n\r\n\(body)", 400
+            ),
+            (
+                "a signed length",
+                "POST \(path) HTTP/1.1\r\nHost: a\r\n"
+                    + "Content-Length: +\(length)\r\n\r\n\(body)", 400
+            ),
+            (
+                "a length that overflows",
+                "POST \(path) HTTP/1.1\r\nHost: a\r\n"
+                    + "Content-Length: 18446744073709551616\r\n\r\n\(body)", 400
+            ),
+            (
+                "a coding before chunked",
+                "POST \(path) HTTP/1.1\r\nHost: a\r\n"
+                    + "Transfer-Encoding: gzip, chunked\r\n\r\n\(chunk)", 501
+            ),
+            (
+                "chunked twice",
+                "POST \(path) HTTP/1.1\r\nHost: a\r\n"
+                    + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n\(chunk)",
+                400
+            ),
+            (
+                "a space before the colon",
+                "POST \(path) HTTP/1.1\r\nHost: a\r\n"
+                    + "Content-Length : \(length)\r\n\r\n\(body)", 400
+            ),
+            (
+                "a folded field",
+                "POST \(path) HTTP/1.1\r\nHost: a\r\nX: 1\r\n"
+                    + " Content-Length: 0\r\nContent-Length: \(length)\r\n\r\n\(body)", 400
+            ),
+            (
+                "bare line feeds",
+                "POST \(path) HTTP/1.1\nHost: a\nContent-Length: \(length)\n\n\(body)",
+                400
+            ),
             ("no host", "POST \(path) HTTP/1.1\r\nContent-Length: \(length)\r\n\r\n\(body)", 400),
-            ("two hosts", "POST \(path) HTTP/1.1\r\nHost: a\r\nHost: b\r\n"
-                + "Content-Length: \(length)\r\n\r\n\(body)", 400),
-            ("a bad chunk size", "POST \(path) HTTP/1.1\r\nHost: a\r\n"
-                + "Transfer-Encoding: chunked\r\n\r\n0x\(chunk)", 400),
-            ("a chunk size that overflows", "POST \(path) HTTP/1.1\r\nHost: a\r\n"
-                + "Transfer-Encoding: chunked\r\n\r\n1\(String(repeating: "0", count: 16))\r\n", 400),
-            ("a negative chunk size", "POST \(path) HTTP/1.1\r\nHost: a\r\n"
-                + "Transfer-Encoding: chunked\r\n\r\n-1\r\n", 400),
-            ("a chunk longer than it says", "POST \(path) HTTP/1.1\r\nHost: a\r\n"
-                + "Transfer-Encoding: chunked\r\n\r\n1\r\n\(body)\r\n0\r\n\r\n", 400),
+            (
+                "two hosts",
+                "POST \(path) HTTP/1.1\r\nHost: a\r\nHost: b\r\n"
+                    + "Content-Length: \(length)\r\n\r\n\(body)", 400
+            ),
+            (
+                "a bad chunk size",
+                "POST \(path) HTTP/1.1\r\nHost: a\r\n"
+                    + "Transfer-Encoding: chunked\r\n\r\n0x\(chunk)", 400
+            ),
+            (
+                "a chunk size that overflows",
+                "POST \(path) HTTP/1.1\r\nHost: a\r\n"
+                    + "Transfer-Encoding: chunked\r\n\r\n1\(String(repeating: "0", count: 16))\r\n",
+                400
+            ),
+            (
+                "a negative chunk size",
+                "POST \(path) HTTP/1.1\r\nHost: a\r\n"
+                    + "Transfer-Encoding: chunked\r\n\r\n-1\r\n", 400
+            ),
+            (
+                "a chunk longer than it says",
+                "POST \(path) HTTP/1.1\r\nHost: a\r\n"
+                    + "Transfer-Encoding: chunked\r\n\r\n1\r\n\(body)\r\n0\r\n\r\n", 400
+            ),
             ("HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
             ("TLS", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\r\n\r\n", 400),
             ("not HTTP", "SELECT * FROM t\r\n\r\n", 400),
             ("a control character", "GET /health HTTP/1.1\r\nHost: a\r\nX: a\u{1}b\r\n\r\n", 400),
-            ("an endless target", "GET /\(String(repeating: "a", count: 20_000)) HTTP/1.1\r\n"
-                + "Host: a\r\n\r\n", 414),
-            ("endless fields", "GET /health HTTP/1.1\r\nHost: a\r\n"
-                + String(repeating: "X: \(String(repeating: "y", count: 1000))\r\n", count: 80)
-                + "\r\n", 431),
+            (
+                "an endless target",
+                "GET /\(String(repeating: "a", count: 20_000)) HTTP/1.1\r\n"
+                    + "Host: a\r\n\r\n", 414
+            ),
+            (
+                "endless fields",
+                "GET /health HTTP/1.1\r\nHost: a\r\n"
+                    + String(repeating: "X: \(String(repeating: "y", count: 1000))\r\n", count: 80)
+                    + "\r\n", 431
+            ),
         ]
         for row in rows {
             let client = try RawClient(port: server.http)
@@ -306,8 +362,10 @@ final class BadInputTests: ServerTestCase {
             serverRevision: revision, clientRevision: revision, selector: Array(0..<9)
         ).bytes
         let pipeline = Array(
-            #"{"baton":null,"requests":[{"type":"execute","stmt":{"sql":"SELECT a FROM t WHERE a = ?1","args":[{"type":"text","value":"x"}]}}]}"#
-                .utf8)
+            JSONText.execute(
+                "SELECT a FROM t WHERE a = ?1", [#"{"type":"text","value":"x"}"#]
+            )
+            .utf8)
         for (path, original) in [("pull-updates", pull), ("v2/pipeline", pipeline)] {
             for _ in 0..<150 {
                 let body = random.mutate(original)

@@ -4,7 +4,8 @@ import XCTest
 /// on; docs/protocol.md, "What is refused".
 final class DoorTests: ServerTestCase {
     private func assertRefused(
-        _ database: TestDatabase, _ rows: [(sql: String, code: String)], file: StaticString = #filePath,
+        _ database: TestDatabase, _ rows: [(sql: String, code: String)],
+        file: StaticString = #filePath,
         line: UInt = #line
     ) throws {
         let revision = try database.pull().revision
@@ -40,7 +41,9 @@ final class DoorTests: ServerTestCase {
             ])
         // Replicas make this one themselves.
         try database.sql(
-            "CREATE TABLE turso_sync_last_change_id(client_id TEXT PRIMARY KEY, pull_gen, change_id)")
+            "CREATE TABLE turso_sync_last_change_id("
+                + "client_id TEXT PRIMARY KEY, pull_gen, change_id)"
+        )
         try database.sql("CREATE TABLE collated(a COLLATE NOCASE, b COLLATE RTRIM)")
         try database.sql("CREATE TABLE virtual_column(a, b AS (a + 1))")
     }
@@ -52,7 +55,8 @@ final class DoorTests: ServerTestCase {
             #"{"strict_push":false,"synced":false}"#)
         try database.sql("CREATE VIRTUAL TABLE v USING fts5(x)")
         try database.sql("INSERT INTO v VALUES('hello world')")
-        XCTAssertEqual(try database.sql("SELECT x FROM v WHERE v MATCH 'world'").rows, [["hello world"]])
+        XCTAssertEqual(
+            try database.sql("SELECT x FROM v WHERE v MATCH 'world'").rows, [["hello world"]])
         try database.sql("CREATE TABLE g(a, b AS (a + 1) STORED)")
         XCTAssertEqual(
             try database.admin("POST", "/config", body: Array(#"{"synced":true}"#.utf8)).text,
@@ -113,9 +117,11 @@ final class DoorTests: ServerTestCase {
 
     /// Connections are shared: nothing of one client's settings may reach the next.
     func testNothingOfOneRequestStaysForTheNext() throws {
-        let database = try makeDatabase("CREATE TABLE p(a PRIMARY KEY)", "CREATE TABLE c(a REFERENCES p(a))")
+        let database = try makeDatabase(
+            "CREATE TABLE p(a PRIMARY KEY)", "CREATE TABLE c(a REFERENCES p(a))")
         _ = try database.pipeline(
-            #"{"requests":[{"type":"sequence","sql":"PRAGMA foreign_keys = ON; CREATE TEMP TABLE s(x); INSERT INTO s VALUES('secret'); BEGIN"}]}"#
+            #"{"requests":[{"type":"sequence","sql":"PRAGMA foreign_keys = ON;"#
+                + #"CREATE TEMP TABLE s(x); INSERT INTO s VALUES('secret'); BEGIN"}]}"#
         )
         for _ in 0..<8 {
             XCTAssertEqual(

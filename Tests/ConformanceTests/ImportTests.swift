@@ -32,7 +32,8 @@ final class ImportTests: ServerTestCase {
         replica.apply(try database.pull(file: file, line: line))
         XCTAssertEqual(try replica.integrity(), "ok", file: file, line: line)
         XCTAssertEqual(
-            try replica.text("SELECT count(*) || max(v) FROM t"), "500row 99", file: file, line: line)
+            try replica.text("SELECT count(*) || max(v) FROM t"), "500row 99", file: file,
+            line: line)
         XCTAssertEqual(try replica.text("PRAGMA page_size"), "4096", file: file, line: line)
         XCTAssertEqual(try replica.text("PRAGMA auto_vacuum"), "0", file: file, line: line)
         try database.sql("INSERT INTO t VALUES(1000, 'new')")
@@ -124,7 +125,8 @@ final class ImportTests: ServerTestCase {
             ("reserved name", try makeFile("CREATE TABLE turso_cdc(x)"), "turso_cdc is reserved"),
             (
                 "a reserved name, pages to convert",
-                try makeFile("PRAGMA page_size = 1024", "CREATE TABLE turso_cdc(x)",
+                try makeFile(
+                    "PRAGMA page_size = 1024", "CREATE TABLE turso_cdc(x)",
                     "INSERT INTO turso_cdc VALUES('\(wide)')"), "turso_cdc is reserved"
             ),
         ]

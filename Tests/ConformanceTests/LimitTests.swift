@@ -27,7 +27,8 @@ final class LimitTests: ServerTestCase {
         let path = "/db/\(database.name)/v2/pipeline"
         let sql = String(repeating: " ", count: 70_000)
         let body = Array(
-            #"{"requests":[{"type":"execute","stmt":{"sql":"INSERT INTO t VALUES(1)\#(sql)"}}]}"#.utf8)
+            #"{"requests":[{"type":"execute","stmt":{"sql":"INSERT INTO t VALUES(1)\#(sql)"}}]}"#
+                .utf8)
 
         assertFailure(try server.request("POST", path, body: body), 413, nil, "announced")
         assertFailure(
@@ -46,7 +47,9 @@ final class LimitTests: ServerTestCase {
         // Refused before it is sent.
         let asking = try RawClient(port: server.http)
         try asking.send(
-            "POST \(path) HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 99999999\r\n\r\n")
+            "POST \(path) HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+                + "Content-Length: 99999999\r\n\r\n"
+        )
         assertFailure(try asking.readReply(), 413, nil, "expected")
         XCTAssertEqual(try database.pull().revision, revision)
     }

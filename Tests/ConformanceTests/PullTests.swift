@@ -217,8 +217,10 @@ final class PullTests: ServerTestCase {
             let pull = try PulledPages(reply, file: #filePath, line: #line)
             XCTAssertEqual(pull.ids, plain.ids, accepted)
         }
-        XCTAssertEqual(try PulledPages(
-            try database.pullReply(fields: []), file: #filePath, line: #line).ids, plain.ids)
+        XCTAssertEqual(
+            try PulledPages(
+                try database.pullReply(fields: []), file: #filePath, line: #line
+            ).ids, plain.ids)
     }
 
     func testARequestMayBeCompressed() throws {

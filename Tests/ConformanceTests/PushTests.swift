@@ -29,9 +29,7 @@ final class PushTests: ServerTestCase {
                         + #"{"type":"integer","value":"\#(changeID)"}"#),
                 step("COMMIT"),
             ]
-        return try database.pipeline(
-            #"{"baton":null,"requests":[{"type":"batch","batch":{"steps":[\#(steps.joined(separator: ","))]}}]}"#
-        )
+        return try database.pipeline(JSONText.batch(steps))
     }
 
     /// The errors of a batch's steps by index; nil for those that had none.
@@ -118,9 +116,11 @@ final class PushTests: ServerTestCase {
         }
         XCTAssertEqual(
             try database.sql("SELECT change_id FROM turso_sync_last_change_id").rows, [["37"]])
-        XCTAssertEqual(try database.rejected.map { $0["sql"] as? String }, [
-            #"INSERT INTO "brief"() VALUES (?)"#
-        ])
+        XCTAssertEqual(
+            try database.rejected.map { $0["sql"] as? String },
+            [
+                #"INSERT INTO "brief"() VALUES (?)"#
+            ])
     }
 
     func testAPushThatChangesNothingMakesNoRevision() throws {

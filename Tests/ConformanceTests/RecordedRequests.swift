@@ -3,14 +3,14 @@ import Foundation
 /// The recorded requests of a real client, from Tests/Fixtures.
 struct RecordedRequests: Decodable {
     struct Request: Decodable {
-        let request_line: String
+        let requestLine: String
         let headers: [String]
-        let body_base64: String?
-        let body_json_text: String?
+        let bodyBase64: String?
+        let bodyJsonText: String?
 
         var body: [UInt8] {
-            if let text = body_json_text { return Array(text.utf8) }
-            return Array(Data(base64Encoded: body_base64 ?? "") ?? Data())
+            if let text = bodyJsonText { return Array(text.utf8) }
+            return Array(Data(base64Encoded: bodyBase64 ?? "") ?? Data())
         }
     }
 
@@ -20,14 +20,16 @@ struct RecordedRequests: Decodable {
         let file = URL(fileURLWithPath: #filePath)
             .deletingLastPathComponent().deletingLastPathComponent()
             .appendingPathComponent("Fixtures/turso-0.8.3/\(name).json")
-        return try JSONDecoder().decode(Self.self, from: Data(contentsOf: file)).requests
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(Self.self, from: Data(contentsOf: file)).requests
     }
 }
 
 extension TestDatabase {
     /// Sends a recorded request, head and body as the client wrote them, to this database.
     func replay(_ request: RecordedRequests.Request) throws -> HTTPReply {
-        let words = request.request_line.split(separator: " ")
+        let words = request.requestLine.split(separator: " ")
         let path = words[1].hasPrefix("/db/") ? String(words[1]) : "/db/\(name)\(words[1])"
         let client = try RawClient(port: server.http)
         let lines = ["\(words[0]) \(path) \(words[2])"] + request.headers

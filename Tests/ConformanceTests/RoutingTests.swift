@@ -78,7 +78,8 @@ final class RoutingTests: ServerTestCase {
         let longest = String(repeating: "n", count: 128)
         try makeNamed(longest)
         XCTAssertEqual(try nameSeen("/db/\(longest)/v2/pipeline", []), longest)
-        let unknown = "404 database_unknown", invalid = "400 invalid_database_name"
+        let unknown = "404 database_unknown"
+        let invalid = "400 invalid_database_name"
         let rows: [(path: String, fields: [String], expected: String)] = [
             ("/db/absent/v2/pipeline", [], unknown),
             ("/db/ONE-not/v2/pipeline", [], unknown),
@@ -138,7 +139,8 @@ final class RoutingTests: ServerTestCase {
             XCTAssertEqual(reply["access-control-allow-origin"], "*", label)
             if row.status >= 400, row.method != "HEAD" {
                 assertFailure(
-                    reply, row.status, row.status == 404 ? "not_found" : "method_not_allowed", label)
+                    reply, row.status, row.status == 404 ? "not_found" : "method_not_allowed", label
+                )
             }
         }
         XCTAssertEqual(try server.request("GET", "/health").text, #"{"status":"ok"}"#)

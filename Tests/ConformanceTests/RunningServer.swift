@@ -77,6 +77,8 @@ final class RunningServer: @unchecked Sendable {
 
     /// Every file and folder in the data directory, relative to it.
     var dataFiles: Set<String> {
-        Set(FileManager.default.enumerator(atPath: dataDirectory)?.compactMap { $0 as? String } ?? [])
+        Set(
+            FileManager.default.enumerator(atPath: dataDirectory)?.compactMap { $0 as? String }
+                ?? [])
     }
 }

@@ -14,7 +14,8 @@ struct TestDatabase {
         "Authorization: Bearer TOKEN", "User-Agent: turso-sync-py",
     ]
 
-    func pullReply(_ body: PullBody = PullBody(), fields: [String] = pullFields) throws -> HTTPReply {
+    func pullReply(_ body: PullBody = PullBody(), fields: [String] = pullFields) throws -> HTTPReply
+    {
         try server.request("POST", "/db/\(name)/pull-updates", fields, body: body.bytes)
     }
 
@@ -38,9 +39,7 @@ struct TestDatabase {
     func sql(
         _ sql: String, _ arguments: String..., file: StaticString = #filePath, line: UInt = #line
     ) throws -> SQLResult {
-        let statement =
-            #"{"sql":\#(JSONText.string(sql)),"args":[\#(arguments.joined(separator: ","))]}"#
-        let reply = try pipeline(#"{"requests":[{"type":"execute","stmt":\#(statement)}]}"#)
+        let reply = try pipeline(JSONText.execute(sql, arguments))
         XCTAssertEqual(reply.status, 200, "\(sql): \(reply.text)", file: file, line: line)
         let result = SQLResult(reply)
         XCTAssertNil(result.failure, "\(sql): \(reply.text)", file: file, line: line)
@@ -50,8 +49,7 @@ struct TestDatabase {
     /// What one statement was refused with; nil if it succeeded.
     func failure(of sql: String) throws -> SQLResult.Failure? {
         SQLResult(
-            try pipeline(
-                #"{"requests":[{"type":"execute","stmt":{"sql":\#(JSONText.string(sql))}}]}"#)
+            try pipeline(JSONText.execute(sql))
         ).failure
     }
 
@@ -75,13 +73,5 @@ struct TestDatabase {
         XCTAssertEqual(reply.status, 200)
         XCTAssertTrue(reply.isComplete)
         return DatabaseImage(bytes: reply.body)
-    }
-}
-
-enum JSONText {
-    /// A JSON string.
-    static func string(_ text: String) -> String {
-        let data = try? JSONSerialization.data(withJSONObject: [text])
-        return String(String(decoding: data ?? Data(), as: UTF8.self).dropFirst().dropLast())
     }
 }

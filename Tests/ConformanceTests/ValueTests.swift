@@ -3,7 +3,8 @@ import XCTest
 /// Values on their way in and out of SQL; docs/protocol.md, "Values".
 final class ValueTests: ServerTestCase {
     /// The rows of an answer as they are on the wire.
-    private func rows(_ database: TestDatabase, _ sql: String, _ argument: String) throws -> String {
+    private func rows(_ database: TestDatabase, _ sql: String, _ argument: String) throws -> String
+    {
         let reply = try database.pipeline(
             #"{"requests":[{"type":"execute","stmt":{"sql":"\#(sql)","args":[\#(argument)]}}]}"#)
         XCTAssertEqual(reply.status, 200, "\(argument) \(reply.text)")
@@ -51,7 +52,10 @@ final class ValueTests: ServerTestCase {
             (#"{"type":"integer","value":5}"#, #"{"type":"integer","value":"5"}"#),
             (#"{"type":"integer","value":"007"}"#, #"{"type":"integer","value":"7"}"#),
             (#"{"type":"blob","base64":"/w=="}"#, #"{"type":"blob","base64":"/w"}"#),
-            (#"{"type":"text","value":"\/\u00e9\ud83d\udca5"}"#, #"{"type":"text","value":"/é💥"}"#),
+            (
+                #"{"type":"text","value":"\/\u00e9\ud83d\udca5"}"#,
+                #"{"type":"text","value":"/é💥"}"#
+            ),
         ]
         for (sent, received) in table {
             XCTAssertEqual(try rows(database, "SELECT ?", sent), "[[\(received)]]", sent)
@@ -91,7 +95,9 @@ final class ValueTests: ServerTestCase {
         ]
         for row in table {
             let reply = try database.pipeline(
-                #"{"requests":[{"type":"execute","stmt":{"sql":"\#(row.sql)","args":[\#(row.args.joined(separator: ","))],"named_args":[\#(row.named.joined(separator: ","))]}}]}"#
+                #"{"requests":[{"type":"execute","stmt":{"sql":"\#(row.sql)","#
+                    + #""args":[\#(row.args.joined(separator: ","))],"#
+                    + #""named_args":[\#(row.named.joined(separator: ","))]}}]}"#
             )
             XCTAssertEqual(SQLResult(reply).rows, [row.expected], "\(row.sql) \(reply.text)")
         }
@@ -101,14 +107,22 @@ final class ValueTests: ServerTestCase {
     func testALargeBatchIsNotSlow() throws {
         let database = try makeDatabase("CREATE TABLE t(id INTEGER PRIMARY KEY, v)")
         let steps = (1...20_000).map { id in
-            #"{"condition":{"type":"not","cond":{"type":"is_autocommit"}},"stmt":{"sql":"INSERT INTO t VALUES(?,?)","args":[{"type":"integer","value":"\#(id)"},{"type":"text","value":"row \#(id)"}],"want_rows":false}}"#
+            JSONText.stepInTransaction(
+                "INSERT INTO t VALUES(?, ?)",
+                [
+                    #"{"type":"integer","value":"\#(id)"}"#,
+                    #"{"type":"text","value":"row \#(id)"}"#,
+                ])
         }
         let start = ContinuousClock.now
         let reply = try database.pipeline(
-            #"{"requests":[{"type":"batch","batch":{"steps":[{"stmt":{"sql":"BEGIN IMMEDIATE"}},\#(steps.joined(separator: ",")),{"stmt":{"sql":"COMMIT"}}]}}]}"#
+            JSONText.batch(
+                [#"{"stmt":{"sql":"BEGIN IMMEDIATE"}}"#] + steps
+                    + [#"{"stmt":{"sql":"COMMIT"}}"#])
         )
         XCTAssertEqual(reply.status, 200)
         XCTAssertLessThan(ContinuousClock.now - start, .seconds(20))
-        XCTAssertEqual(try database.sql("SELECT count(*), max(id) FROM t").rows, [["20000", "20000"]])
+        XCTAssertEqual(
+            try database.sql("SELECT count(*), max(id) FROM t").rows, [["20000", "20000"]])
     }
 }

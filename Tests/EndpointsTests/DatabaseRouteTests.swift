@@ -39,7 +39,8 @@ final class DatabaseRouteTests: XCTestCase {
     }
 
     func testPathThenHeaderThenHost() throws {
-        let bin = ("x-namespace-bin", "Ymlu"), plain = ("x-namespace", "plain")
+        let bin = ("x-namespace-bin", "Ymlu")
+        let plain = ("x-namespace", "plain")
         let host = ("host", "host.localhost")
         let rows: [(path: String, fields: [(String, String)], database: String)] = [
             ("/db/path/x", [bin, plain, host], "path"),
@@ -90,7 +91,7 @@ final class DatabaseRouteTests: XCTestCase {
         let longest = String(repeating: "n", count: 128)
         XCTAssertNoThrow(try route("/db/\(longest)/x"))
         for name in [
-            "..", ".", ".x", "x.", "a.b", "%2e%2e", "a%2fb", "a%00", "a+b", "a b", "a\\b", "ö", "~",
+            "..", ".", ".x", "x.", "a.b", "%2e%2e", "a%2fb", "a%00", "a+b", "a b", "a\\b", "ö",
             "\(longest)n",
         ] {
             XCTAssertThrowsError(try route("/db/\(name)/x"), name) {

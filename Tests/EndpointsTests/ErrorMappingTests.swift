@@ -61,8 +61,11 @@ final class ErrorMappingTests: XCTestCase {
             (.pipeline(.streamsUnsupported), 400, "STREAM_NOT_SUPPORTED"),
             (.pipeline(.batonUnknown), 400, "STREAM_EXPIRED"),
             (.pipeline(.needsWriter), 500, "internal"),
-            (.pipeline(.storage(StorageError.file(operation: "write", path: path, code: 28))), 500,
-                "internal"),
+            (
+                .pipeline(.storage(StorageError.file(operation: "write", path: path, code: 28))),
+                500,
+                "internal"
+            ),
             (.storage(.closed), 503, "stopping"),
         ]
         for (error, status, code) in rows { assert(error.httpFailure, status, code) }

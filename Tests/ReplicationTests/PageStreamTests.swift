@@ -54,7 +54,8 @@ final class PageStreamTests: XCTestCase {
     private func fill(_ lease: DatabaseLease, rows: Int) throws {
         try execute(
             "CREATE TABLE t(id INTEGER PRIMARY KEY, v);"
-                + "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \(rows))"
+                + "WITH RECURSIVE n(i) AS "
+                + "(SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \(rows))"
                 + "INSERT INTO t SELECT i, randomblob(3000) FROM n", lease)
     }
 

@@ -55,8 +55,10 @@ final class PullPlanTests: XCTestCase {
                 ),
                 ("garbage", nil, .unreadable, false, .zero, .newest(.all, keepsRevision: false)),
                 ("another database's", nil, .foreign, false, .zero, .refuse(.otherDatabase)),
-                ("another database's, waiting", nil, .foreign, true, .seconds(5),
-                    .refuse(.otherDatabase)),
+                (
+                    "another database's, waiting", nil, .foreign, true, .seconds(5),
+                    .refuse(.otherDatabase)
+                ),
 
                 ("pinned", .known(old), nil, true, .zero, .revision(old, selected)),
                 ("pinned at the newest", .known(now), nil, true, .zero, .revision(now, selected)),

@@ -121,6 +121,20 @@ final class StreamingTests: XCTestCase {
         XCTAssertEqual(try client.get("/again").status, 200)
     }
 
+    func testASourceThatRefusesAtOnceChoosesTheAnswer() throws {
+        let source = TestSource { _ in
+            throw HTTPRefusal(.failure(status: 404, code: "gone", text: "no more"), cause: "why")
+        }
+        let server = try serve(source)
+        defer { server.stop() }
+        let client = try server.client()
+        let reply = try client.get("/stream")
+        XCTAssertEqual(reply.status, 404)
+        XCTAssertEqual(reply.text, #"{"error":"no more","code":"gone"}"#)
+        XCTAssertEqual(source.closeCount, 1)
+        XCTAssertEqual(try client.get("/again").status, 200)
+    }
+
     func testAClientThatLeavesEndsItsStream() throws {
         let source = TestSource { _ in [UInt8](repeating: 0, count: 100_000) }
         let server = try serve(source)
