@@ -5,22 +5,27 @@
 // system library target with a module map; no outside Swift package is used.
 import PackageDescription
 
-let swiftSettings: [SwiftSetting] = [
+let testSettings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("ExistentialAny"),
 ]
 
-/// A Swift library target with its unit tests.
-func module(_ name: String, _ dependencies: [String] = []) -> [Target] {
+/// In `Sources` every expression that is not memory-safe is marked `unsafe` by whoever wrote it.
+let swiftSettings: [SwiftSetting] = testSettings + [.strictMemorySafety()]
+
+/// A Swift library target with its unit tests, which may need more than it does.
+func module(
+    _ name: String, _ dependencies: [String] = [], testsAlsoNeed: [String] = []
+) -> [Target] {
     [
         .target(
             name: name, dependencies: dependencies.map { .byName(name: $0) },
             swiftSettings: swiftSettings),
         .testTarget(
             name: "\(name)Tests",
-            dependencies: ([name] + dependencies).map { .byName(name: $0) },
-            swiftSettings: swiftSettings),
+            dependencies: ([name] + dependencies + testsAlsoNeed).map { .byName(name: $0) },
+            swiftSettings: testSettings),
     ]
 }
 
@@ -56,9 +61,12 @@ let package = Package(
         + module("HTTP", ["Primitives"])
         + module("WireProtocol", ["CSyncProtos", "CProtobufC", "CSimdJSON", "Primitives"])
         + module("Storage", ["SQLite", "Execution", "Logging", "CLinux", "Primitives"])
-        + module("Replication", ["Storage", "WireProtocol", "Codecs", "Execution", "Primitives"])
         + module(
-            "SQLStreams", ["Storage", "SQLite", "WireProtocol", "Execution", "Logging", "Primitives"])
+            "Replication", ["Storage", "WireProtocol", "Codecs", "Execution", "Primitives"],
+            testsAlsoNeed: ["SQLite", "Logging"])
+        + module(
+            "SQLStreams",
+            ["Storage", "SQLite", "WireProtocol", "Execution", "Logging", "Primitives"])
         + module(
             "Endpoints",
             [
@@ -77,10 +85,11 @@ let package = Package(
                 swiftSettings: swiftSettings),
             .testTarget(
                 name: "CommandLineTests", dependencies: ["tidemark", "Logging", "Primitives"],
-                swiftSettings: swiftSettings),
+                swiftSettings: testSettings),
             .testTarget(
-                name: "ConformanceTests", dependencies: ["tidemark", "CSQLite"],
-                swiftSettings: swiftSettings),
+                name: "ConformanceTests",
+                dependencies: ["tidemark", "SQLite", "WireProtocol", "Codecs", "Primitives"],
+                swiftSettings: testSettings),
         ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17,

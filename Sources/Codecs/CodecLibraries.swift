@@ -3,7 +3,7 @@ internal import CZstd
 
 /// The libraries behind the codecs.
 package enum CodecLibraries {
-    package static var zstdVersion: String { String(cString: ZSTD_versionString()) }
+    package static var zstdVersion: String { unsafe String(cString: ZSTD_versionString()) }
 
     /// Of the headers that this was built with; the library does not tell its own.
     package static var roaringVersion: String {

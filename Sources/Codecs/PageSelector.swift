@@ -22,20 +22,22 @@ package import Primitives
     /// idea of the bitmap's end differs from ours may mean other pages than we would send.
     package init(portableRoaring bytes: ArraySlice<UInt8>) throws(PageSelectorError) {
         count = try RoaringLayout.validate(bytes)
-        let decoded = bytes.withUnsafeBytes { buffer in
-            roaring_bitmap_portable_deserialize_safe(
+        let decoded = unsafe bytes.withUnsafeBytes { buffer in
+            unsafe roaring_bitmap_portable_deserialize_safe(
                 buffer.baseAddress?.assumingMemoryBound(to: CChar.self), buffer.count)
         }
         // The layout was valid, so only memory can be missing.
-        guard let decoded else { throw .outOfMemory }
-        bitmap = decoded
+        guard let decoded = unsafe decoded else { throw .outOfMemory }
+        unsafe bitmap = decoded
     }
 
-    deinit { roaring_bitmap_free(bitmap) }
+    deinit { unsafe roaring_bitmap_free(bitmap) }
 
     package var isEmpty: Bool { count == 0 }
 
-    package func contains(_ id: PageID) -> Bool { roaring_bitmap_contains(bitmap, id.rawValue) }
+    package func contains(_ id: PageID) -> Bool {
+        unsafe roaring_bitmap_contains(bitmap, id.rawValue)
+    }
 
     /// The selected ids less than `size` (the database's size, in pages), ascending.
     ///
@@ -44,16 +46,16 @@ package import Primitives
     package func pageIDs(below size: UInt32) -> [PageID] {
         var collector = Collector(size: size)
         collector.ids.reserveCapacity(Int(min(UInt64(size), count, 4096)))
-        withUnsafeMutablePointer(to: &collector) { pointer in
-            _ = roaring_iterate(
+        unsafe withUnsafeMutablePointer(to: &collector) { pointer in
+            _ = unsafe roaring_iterate(
                 bitmap,
                 { id, context in
                     // SAFETY: `context` is `pointer`, alive and exclusive while iterating.
-                    let collector = context!.assumingMemoryBound(to: Collector.self)
-                    guard id < collector.pointee.size else { return false }
-                    collector.pointee.ids.append(PageID(id))
+                    let collector = unsafe context!.assumingMemoryBound(to: Collector.self)
+                    guard unsafe id < collector.pointee.size else { return false }
+                    unsafe collector.pointee.ids.append(PageID(id))
                     return true
-                }, pointer)
+                }, unsafe pointer)
         }
         return collector.ids
     }
@@ -68,14 +70,14 @@ extension PageSelector {
     /// The portable form of a set of ids, in any order, with runs where they are shorter: what a
     /// client sends.
     package static func encode(_ ids: some Sequence<PageID>) -> [UInt8] {
-        guard let bitmap = roaring_bitmap_create() else { fatalError("out of memory") }
-        defer { roaring_bitmap_free(bitmap) }
-        for id in ids { roaring_bitmap_add(bitmap, id.rawValue) }
-        roaring_bitmap_run_optimize(bitmap)
-        let size = roaring_bitmap_portable_size_in_bytes(bitmap)
-        return [UInt8](unsafeUninitializedCapacity: size) { buffer, initializedCount in
-            buffer.withMemoryRebound(to: CChar.self) { characters in
-                initializedCount = roaring_bitmap_portable_serialize(
+        guard let bitmap = unsafe roaring_bitmap_create() else { fatalError("out of memory") }
+        defer { unsafe roaring_bitmap_free(bitmap) }
+        for id in ids { unsafe roaring_bitmap_add(bitmap, id.rawValue) }
+        unsafe roaring_bitmap_run_optimize(bitmap)
+        let size = unsafe roaring_bitmap_portable_size_in_bytes(bitmap)
+        return unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, initializedCount in
+            unsafe buffer.withMemoryRebound(to: CChar.self) { characters in
+                initializedCount = unsafe roaring_bitmap_portable_serialize(
                     bitmap, characters.baseAddress)
             }
         }

@@ -16,14 +16,14 @@ internal import CZstd
     /// logarithm, 10 to 27.
     package init(outputLimit: Int, windowLog: Int32 = 23) throws(ZstdError) {
         precondition((10...27).contains(windowLog) && outputLimit >= 0)
-        guard let context = ZSTD_createDCtx() else { throw .outOfMemory }
-        let code = ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, windowLog)
+        guard let context = unsafe ZSTD_createDCtx() else { throw .outOfMemory }
+        let code = unsafe ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, windowLog)
         precondition(ZSTD_isError(code) == 0, "zstd refused a window limit in its range")
-        self.context = context
+        unsafe self.context = context
         self.outputLimit = outputLimit
     }
 
-    deinit { _ = ZSTD_freeDCtx(context) }
+    deinit { _ = unsafe ZSTD_freeDCtx(context) }
 
     /// Appends to `output` what `input`, the next bytes of the body, decompresses to.
     ///
@@ -31,8 +31,8 @@ internal import CZstd
     package mutating func decode(
         _ input: ArraySlice<UInt8>, into output: inout [UInt8]
     ) throws(ZstdError) {
-        try input.span.bytes.withUnsafeBytes { buffer throws(ZstdError) in
-            try decode(buffer, into: &output)
+        try unsafe input.span.bytes.withUnsafeBytes { buffer throws(ZstdError) in
+            try unsafe decode(buffer, into: &output)
         }
     }
 
@@ -44,10 +44,10 @@ internal import CZstd
     private mutating func decode(
         _ buffer: UnsafeRawBufferPointer, into output: inout [UInt8]
     ) throws(ZstdError) {
-        var input = ZSTD_inBuffer(src: buffer.baseAddress, size: buffer.count, pos: 0)
+        var input = unsafe ZSTD_inBuffer(src: buffer.baseAddress, size: buffer.count, pos: 0)
         var hasMoreOutput = false
-        while input.pos < input.size || hasMoreOutput {
-            hasMoreOutput = try decodeChunk(&input, into: &output)
+        while unsafe input.pos < input.size || hasMoreOutput {
+            hasMoreOutput = try unsafe decodeChunk(&input, into: &output)
         }
     }
 
@@ -58,12 +58,13 @@ internal import CZstd
         let chunkSize = ZSTD_DStreamOutSize()
         var code = 0
         var produced = 0
-        withUnsafeTemporaryAllocation(byteCount: chunkSize, alignment: 1) { chunk in
-            var chunkOutput = ZSTD_outBuffer(dst: chunk.baseAddress, size: chunkSize, pos: 0)
-            code = ZSTD_decompressStream(context, &chunkOutput, &input)
-            produced = chunkOutput.pos
+        unsafe withUnsafeTemporaryAllocation(byteCount: chunkSize, alignment: 1) { chunk in
+            var chunkOutput = unsafe ZSTD_outBuffer(dst: chunk.baseAddress, size: chunkSize, pos: 0)
+            code = unsafe ZSTD_decompressStream(context, &chunkOutput, &input)
+            produced = unsafe chunkOutput.pos
             if ZSTD_isError(code) == 0 && produced <= outputLimit - outputSize {
-                output.append(contentsOf: UnsafeRawBufferPointer(rebasing: chunk[..<produced]))
+                unsafe output.append(
+                    contentsOf: UnsafeRawBufferPointer(rebasing: chunk[..<produced]))
             }
         }
         guard ZSTD_isError(code) == 0 else { throw Self.error(code) }
@@ -79,7 +80,7 @@ internal import CZstd
         switch ZSTD_getErrorCode(code) {
         case ZSTD_error_frameParameter_windowTooLarge: .windowTooLarge
         case ZSTD_error_memory_allocation: .outOfMemory
-        default: .malformed(reason: String(cString: ZSTD_getErrorName(code)))
+        default: .malformed(reason: unsafe String(cString: ZSTD_getErrorName(code)))
         }
     }
 }

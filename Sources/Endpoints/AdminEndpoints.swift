@@ -37,6 +37,7 @@ package final class AdminEndpoints: HTTPHandler {
     }
 
     package func handle(_ request: HTTPRequest, _ responder: any HTTPResponder) {
+        let responder = LoggingResponder(responder, head: request.head, logger: logger)
         do throws(HTTPFailure) {
             let route = try AdminRoute(request.head)
             workers.submit { self.perform(route, body: request.body, responder) }
@@ -50,7 +51,12 @@ package final class AdminEndpoints: HTTPHandler {
         case .health: responder.respond(InfoEndpoint.health)
         case .version: responder.respond(InfoEndpoint.version(configuration))
         case .list: list(responder)
-        case .acknowledge: responder.respond(.json(200) { $0.beginObject(); $0.endObject() })
+        case .acknowledge:
+            responder.respond(
+                .json(200) {
+                    $0.beginObject()
+                    $0.endObject()
+                })
         case .create(let name):
             answer(responder) { () throws(StorageError) in try self.store.create(name) }
         case .delete(let name):
@@ -206,6 +212,10 @@ package final class AdminEndpoints: HTTPHandler {
             do { document = try JSONDocument(parsing: body) } catch {
                 throw HTTPFailure(
                     status: 400, code: "malformed_json", text: "the body is not JSON")
+            }
+            guard document.root.kind == .object else {
+                throw HTTPFailure(
+                    status: 400, code: "malformed_config", text: "the body is not an object")
             }
             for (key, option, isInverted) in [
                 ("strict_push" as StaticString, Meta.Settings.strictPush, false),

@@ -18,17 +18,3 @@ enum CrossOrigin {
         return response
     }
 }
-
-/// Adds to every answer that pages of any origin may read it.
-final class CrossOriginResponder: HTTPResponder {
-    private let responder: any HTTPResponder
-
-    init(_ responder: any HTTPResponder) { self.responder = responder }
-
-    func respond(_ response: HTTPResponse) { responder.respond(CrossOrigin.allow(response)) }
-    func onClientGone(_ action: @escaping @Sendable () -> Void) { responder.onClientGone(action) }
-    func onShutdown(_ action: @escaping @Sendable () -> Void) { responder.onShutdown(action) }
-    func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) {
-        responder.schedule(after: delay, action)
-    }
-}

@@ -79,10 +79,12 @@ extension PullRequestError {
                 text: "a pull request has at most \(limit) bytes")
         case .malformed:
             HTTPFailure(
-                status: 400, code: "malformed_pull", text: "the body is not a pull request")
+                status: 400, code: "malformed_pull",
+                text: "the body is not a pull request in protobuf")
         case .invalidUTF8(let field):
             HTTPFailure(
-                status: 400, code: "malformed_pull", text: "\(field) is not UTF-8")
+                status: 400, code: "malformed_pull",
+                text: "the field \(field) of the pull request is not UTF-8")
         }
     }
 }

@@ -7,11 +7,14 @@ package struct HTTPFailure: Error, Equatable, Sendable {
     package let status: Int
     package let code: String
     package let text: String
+    /// With 405: what is allowed instead (RFC 9110, section 15.5.6, requires it).
+    package let allowedMethods: [String]
 
-    package init(status: Int, code: String, text: String) {
+    package init(status: Int, code: String, text: String, allowedMethods: [String] = []) {
         self.status = status
         self.code = code
         self.text = text
+        self.allowedMethods = allowedMethods
     }
 
     /// `{"error": text, "code": code}`.
@@ -19,6 +22,9 @@ package struct HTTPFailure: Error, Equatable, Sendable {
         var headers: [(name: String, value: String)] = []
         // These pass: the client may try again.
         if status == 503 || status == 429 { headers.append(("retry-after", "1")) }
+        if !allowedMethods.isEmpty {
+            headers.append(("allow", allowedMethods.joined(separator: ", ")))
+        }
         return .failure(status: status, code: code, text: text, headers: headers)
     }
 }

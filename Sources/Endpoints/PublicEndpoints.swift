@@ -17,6 +17,7 @@ package final class PublicEndpoints: HTTPHandler {
     private let store: DatabaseStore
     private let workers: WorkerPool
     private let configuration: EndpointConfiguration
+    private let logger: Logger
     private let pull: PullEndpoint
     private let pipeline: PipelineEndpoint
 
@@ -27,6 +28,7 @@ package final class PublicEndpoints: HTTPHandler {
         self.store = store
         self.workers = workers
         self.configuration = configuration
+        self.logger = logger
         pull = PullEndpoint(
             answering: PullAnswering(longPollLimit: configuration.longPollLimit), logger: logger)
         pipeline = PipelineEndpoint(configuration: configuration, logger: logger)
@@ -35,20 +37,24 @@ package final class PublicEndpoints: HTTPHandler {
     package func bodyHandling(for head: HTTPRequestHead) -> HTTPBodyHandling {
         if head.method == "OPTIONS" { return .refuse(CrossOrigin.preflight) }
         do throws(HTTPFailure) {
-            switch try route(head).route {
-            case .pull:
-                return .buffer(
-                    maximumBytes: min(PullRequest.maximumSize, configuration.maximumBodySize))
-            case .pipeline: return .buffer(maximumBytes: configuration.maximumBodySize)
-            case .health, .version, .probe: return .buffer(maximumBytes: 4096)
-            }
+            return .buffer(maximumBytes: maximumBodySize(of: try route(head).route))
         } catch {
             return .refuse(CrossOrigin.allow(error.response))
         }
     }
 
+    /// Bytes, before and after decompression.
+    private func maximumBodySize(of route: Route) -> Int {
+        switch route {
+        case .pull: min(PullRequest.maximumSize, configuration.maximumBodySize)
+        case .pipeline: configuration.maximumBodySize
+        case .health, .version, .probe: 4096
+        }
+    }
+
     package func handle(_ request: HTTPRequest, _ responder: any HTTPResponder) {
-        let responder = CrossOriginResponder(responder)
+        let responder = LoggingResponder(
+            responder, head: request.head, logger: logger, finish: CrossOrigin.allow)
         do throws(HTTPFailure) {
             let (route, reference) = try route(request.head)
             switch route {
@@ -56,7 +62,7 @@ package final class PublicEndpoints: HTTPHandler {
             case .version: responder.respond(InfoEndpoint.version(configuration))
             case .probe: responder.respond(HTTPResponse(status: 200))
             case .pull, .pipeline:
-                try perform(route, on: reference, request, responder)
+                perform(route, on: reference, request, responder)
             }
         } catch {
             responder.respond(error.response)
@@ -66,24 +72,34 @@ package final class PublicEndpoints: HTTPHandler {
     private func perform(
         _ route: Route, on reference: DatabaseRoute.Reference, _ request: HTTPRequest,
         _ responder: any HTTPResponder
-    ) throws(HTTPFailure) {
-        let limit =
-            if case .pull = route { PullRequest.maximumSize } else { configuration.maximumBodySize }
-        let body = try RequestBody.decode(request, limit: limit)
-        let (pull, pipeline, workers) = (pull, pipeline, workers)
-        store.acquire(resolve(reference)) { result in
-            switch result {
-            case .failure(let error): responder.respond(error.httpFailure.response)
-            case .success(let lease):
-                if case .pull = route {
+    ) {
+        let limit = maximumBodySize(of: route)
+        store.acquire(resolve(reference)) { [pull, pipeline, workers] result in
+            switch (result, route) {
+            case (.failure(let error), _): responder.respond(error.httpFailure.response)
+            case (.success(let lease), .pull):
+                Self.decode(request, limit: limit, responder) { body in
                     pull.handle(body, lease: lease, responder: responder)
-                } else {
-                    // Parsing megabytes of JSON is no work for an event loop.
-                    workers.submit {
+                }
+            case (.success(let lease), _):
+                // Decompressing and parsing megabytes is no work for an event loop.
+                workers.submit {
+                    Self.decode(request, limit: limit, responder) { body in
                         pipeline.handle(body, lease: lease, responder: responder)
                     }
                 }
             }
+        }
+    }
+
+    private static func decode(
+        _ request: HTTPRequest, limit: Int, _ responder: any HTTPResponder,
+        then use: ([UInt8]) -> Void
+    ) {
+        do throws(HTTPFailure) {
+            use(try RequestBody.decode(request, limit: limit))
+        } catch {
+            responder.respond(error.response)
         }
     }
 
@@ -124,7 +140,8 @@ package final class PublicEndpoints: HTTPHandler {
         guard known.methods.contains(head.method) else {
             throw HTTPFailure(
                 status: 405, code: "method_not_allowed",
-                text: "use \(known.methods.joined(separator: " or ")) here")
+                text: "use \(known.methods.joined(separator: " or ")) here",
+                allowedMethods: known.methods)
         }
         return (known.route, target.database)
     }

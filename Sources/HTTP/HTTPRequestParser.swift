@@ -96,8 +96,8 @@ package struct HTTPRequestParser: Sendable {
         while true {
             switch try scanner.scan(bytes, from: offset) {
             case .incomplete:
-                bytes.extracting(offset..<bytes.count).withUnsafeBufferPointer {
-                    partialHead.append(contentsOf: $0)
+                unsafe bytes.extracting(offset..<bytes.count).withUnsafeBufferPointer {
+                    unsafe partialHead.append(contentsOf: $0)
                 }
                 offset = bytes.count
                 return nil
@@ -121,7 +121,7 @@ package struct HTTPRequestParser: Sendable {
         if partialHead.isEmpty {
             (head, framing) = try HTTPHeadDecoder.decode(rest, limits: limits)
         } else {
-            rest.withUnsafeBufferPointer { partialHead.append(contentsOf: $0) }
+            unsafe rest.withUnsafeBufferPointer { unsafe partialHead.append(contentsOf: $0) }
             (head, framing) = try HTTPHeadDecoder.decode(partialHead.span, limits: limits)
             partialHead = []
         }

@@ -96,6 +96,6 @@ package enum HTTPResponseEncoder {
 
 extension [UInt8] {
     fileprivate mutating func append(_ text: StaticString) {
-        text.withUTF8Buffer { append(contentsOf: $0) }
+        text.withUTF8Buffer { unsafe append(contentsOf: $0) }
     }
 }

@@ -45,7 +45,7 @@ package struct Logger: Sendable {
         Logger(minimumLevel: minimumLevel) { line in
             var bytes = Array(line.utf8)
             bytes.append(UInt8(ascii: "\n"))
-            _ = bytes.withUnsafeBytes { Glibc.write(2, $0.baseAddress, $0.count) }
+            _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(2, $0.baseAddress, $0.count) }
         }
     }
 
@@ -77,18 +77,18 @@ package struct Logger: Sendable {
     /// RFC 3339 in UTC with milliseconds.
     package static func timestamp() -> String {
         var now = timespec()
-        clock_gettime(CLOCK_REALTIME, &now)
-        var parts = tm()
-        gmtime_r(&now.tv_sec, &parts)
+        unsafe clock_gettime(CLOCK_REALTIME, &now)
+        var parts = unsafe tm()
+        unsafe gmtime_r(&now.tv_sec, &parts)
         func padded(_ value: Int, _ width: Int) -> String {
             let digits = String(value)
             return String(repeating: "0", count: max(0, width - digits.count)) + digits
         }
         let date =
-            "\(padded(Int(parts.tm_year) + 1900, 4))-\(padded(Int(parts.tm_mon) + 1, 2))-"
+            unsafe "\(padded(Int(parts.tm_year) + 1900, 4))-\(padded(Int(parts.tm_mon) + 1, 2))-"
             + "\(padded(Int(parts.tm_mday), 2))"
         let time =
-            "\(padded(Int(parts.tm_hour), 2)):\(padded(Int(parts.tm_min), 2)):"
+            unsafe "\(padded(Int(parts.tm_hour), 2)):\(padded(Int(parts.tm_min), 2)):"
             + "\(padded(Int(parts.tm_sec), 2)).\(padded(now.tv_nsec / 1_000_000, 3))"
         return "\(date)T\(time)Z"
     }

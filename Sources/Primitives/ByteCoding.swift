@@ -1,7 +1,7 @@
 /// Appends fixed-width little-endian integers: the byte order of all files of our own.
 extension [UInt8] {
     package mutating func appendLittleEndian(_ value: some FixedWidthInteger) {
-        Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
+        unsafe Swift.withUnsafeBytes(of: value.littleEndian) { unsafe append(contentsOf: $0) }
     }
 }
 

@@ -17,6 +17,6 @@ package enum FileOperationHook {
     nonisolated(unsafe) package static var handler: Handler?
 
     package static func failure(_ operation: Operation, _ path: String) -> Int32 {
-        handler.map { $0(operation, path) } ?? 0
+        unsafe handler.map { $0(operation, path) } ?? 0
     }
 }

@@ -76,21 +76,22 @@ package final class PageStream: @unchecked Sendable {
         offsets.reserveCapacity(pages.count)
         var failure: StorageError?
         let capacity = head.count + pages.count * Self.maximumFramedSize
-        let bytes = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, initializedCount in
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: capacity) {
+            buffer, initializedCount in
             let base = UnsafeMutableRawPointer(buffer.baseAddress!)
-            head.withUnsafeBytes { source in
+            unsafe head.withUnsafeBytes { source in
                 if let start = source.baseAddress {
-                    base.copyMemory(from: start, byteCount: source.count)
+                    unsafe base.copyMemory(from: start, byteCount: source.count)
                 }
             }
             var offset = head.count
             for page in pages {
-                offset += PageFraming.writePrefix(of: page.id, into: base + offset)
+                unsafe offset += PageFraming.writePrefix(of: page.id, into: base + offset)
                 offsets.append(offset)
                 offset += pageSize
             }
             do throws(StorageError) {
-                try snapshot.read(
+                try unsafe snapshot.read(
                     pages, into: UnsafeMutableRawBufferPointer(start: base, count: offset),
                     at: offsets)
                 initializedCount = offset

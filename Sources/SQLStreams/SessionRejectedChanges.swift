@@ -6,7 +6,7 @@ internal import WireProtocol
 /// Records a push's refused changes in the database's log, as JSON objects for operators.
 final class SessionRejectedChanges: RejectedChangeRecorder {
     private let session: WriterSession
-    private var keys: [String] = []
+    private var pending: PendingRejectedChanges?
 
     init(_ session: WriterSession) { self.session = session }
 
@@ -16,11 +16,14 @@ final class SessionRejectedChanges: RejectedChangeRecorder {
             RejectedChangeLog.Entry(
                 key: Self.key(change), payload: Self.payload(change, time: time))
         }
-        keys = entries.map(\.key)
-        try session.recordRejected(entries)
+        pending = try session.recordRejected(entries)
     }
 
-    func resolved(committed: Bool) { session.resolveRejected(keys, committed: committed) }
+    func resolved(committed: Bool) {
+        guard let pending else { return }
+        session.resolveRejected(pending, committed: committed)
+        self.pending = nil
+    }
 
     private static func key(_ change: RejectedChange) -> String {
         let position = change.position
@@ -79,7 +82,7 @@ final class SessionRejectedChanges: RejectedChangeRecorder {
         case .blob(let bytes):
             json.literal("blob")
             json.key("base64")
-            bytes.withUnsafeBytes { json.base64String($0) }
+            unsafe bytes.withUnsafeBytes { unsafe json.base64String($0) }
         }
         json.endObject()
     }

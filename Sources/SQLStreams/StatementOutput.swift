@@ -25,8 +25,8 @@ extension PipelineResponseWriter: StatementOutput {
             case .null: appendNull()
             case .integer: append(statement.integer(at: index))
             case .float: append(statement.double(at: index))
-            case .text: statement.withTextBytes(at: index) { appendText($0) }
-            case .blob: statement.withBlobBytes(at: index) { appendBlob($0) }
+            case .text: unsafe statement.withTextBytes(at: index) { unsafe appendText($0) }
+            case .blob: unsafe statement.withBlobBytes(at: index) { unsafe appendBlob($0) }
             }
         }
         endRow()

@@ -20,8 +20,10 @@ package enum AuthorizerDecision: Sendable {
 /// demand, because most questions are answered by the action alone.
 ///
 /// Invariant: used only inside `decide`, where the pointers are valid.
-package struct AuthorizerRequest {
+@safe package struct AuthorizerRequest {
     package let action: AuthorizerAction
+    // SAFETY: SQLite's texts outlive the call of `decide`; no policy keeps a request for longer,
+    // by the invariant above.
     private let firstPointer: UnsafePointer<CChar>?
     private let secondPointer: UnsafePointer<CChar>?
     private let databasePointer: UnsafePointer<CChar>?
@@ -32,19 +34,19 @@ package struct AuthorizerRequest {
         database: UnsafePointer<CChar>?, source: UnsafePointer<CChar>?
     ) {
         self.action = AuthorizerAction(rawValue: action)
-        firstPointer = first
-        secondPointer = second
-        databasePointer = database
-        sourcePointer = source
+        unsafe firstPointer = first
+        unsafe secondPointer = second
+        unsafe databasePointer = database
+        unsafe sourcePointer = source
     }
 
     /// What the two arguments mean depends on the action: see SQLite's "Authorizer Action Codes".
-    package var first: String? { firstPointer.map { String(cString: $0) } }
-    package var second: String? { secondPointer.map { String(cString: $0) } }
+    package var first: String? { unsafe firstPointer.map { unsafe String(cString: $0) } }
+    package var second: String? { unsafe secondPointer.map { unsafe String(cString: $0) } }
     /// `main`, `temp` or the name of an attached database.
-    package var database: String? { databasePointer.map { String(cString: $0) } }
+    package var database: String? { unsafe databasePointer.map { unsafe String(cString: $0) } }
     /// The innermost trigger or view that causes the access; nil for the statement itself.
-    package var source: String? { sourcePointer.map { String(cString: $0) } }
+    package var source: String? { unsafe sourcePointer.map { unsafe String(cString: $0) } }
 }
 
 /// What a statement is about to do, as SQLite's authorizer names it.

@@ -12,18 +12,19 @@ extension Connection {
         progress: (_ remainingPageCount: Int, _ totalPageCount: Int) -> Bool = { _, _ in true }
     ) throws(SQLiteError) {
         precondition(pagesPerStep > 0 && source !== self)
-        let destination = try open()
-        guard let backup = sqlite3_backup_init(destination, "main", try source.open(), "main")
-        else { throw SQLiteError(code: sqlite3_errcode(destination), handle: destination) }
+        let destination = try unsafe open()
+        guard
+            let backup = unsafe sqlite3_backup_init(destination, "main", try source.open(), "main")
+        else { throw unsafe SQLiteError(code: sqlite3_errcode(destination), handle: destination) }
         var code = SQLITE_OK
         while code == SQLITE_OK {
-            code = sqlite3_backup_step(backup, Int32(clamping: pagesPerStep))
+            code = unsafe sqlite3_backup_step(backup, Int32(clamping: pagesPerStep))
             guard code == SQLITE_OK || code == SQLITE_DONE else { break }
-            let remaining = Int(sqlite3_backup_remaining(backup))
-            let total = Int(sqlite3_backup_pagecount(backup))
+            let remaining = unsafe Int(sqlite3_backup_remaining(backup))
+            let total = unsafe Int(sqlite3_backup_pagecount(backup))
             if !progress(remaining, total), code == SQLITE_OK { code = SQLITE_INTERRUPT }
         }
-        let finishCode = sqlite3_backup_finish(backup)
+        let finishCode = unsafe sqlite3_backup_finish(backup)
         guard code == SQLITE_DONE else {
             throw SQLiteError(extendedCode: finishCode == SQLITE_OK ? code : finishCode)
         }

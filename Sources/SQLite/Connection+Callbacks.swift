@@ -7,33 +7,37 @@ extension Connection {
     /// microseconds.
     private static let progressInterval: Int32 = 1000
 
-    private var context: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
+    private var context: UnsafeMutableRawPointer {
+        unsafe Unmanaged.passUnretained(self).toOpaque()
+    }
 
     private static func connection(at context: UnsafeMutableRawPointer?) -> Connection {
-        guard let context else { preconditionFailure("SQLite lost a callback's context") }
-        return Unmanaged<Connection>.fromOpaque(context).takeUnretainedValue()
+        guard let context = unsafe context else {
+            preconditionFailure("SQLite lost a callback's context")
+        }
+        return unsafe Unmanaged<Connection>.fromOpaque(context).takeUnretainedValue()
     }
 
     /// Makes statements that still run at `deadline` fail with `SQLITE_INTERRUPT`, and then says so
     /// in `isDeadlinePassed`. Nil takes the limit away.
     package func setProgressDeadline(_ deadline: ContinuousClock.Instant?) {
-        guard let handle else { return }
+        guard let handle = unsafe handle else { return }
         let wasSet = self.deadline != nil
         self.deadline = deadline
         isDeadlinePassed = false
         guard wasSet != (deadline != nil) else { return }
         if deadline == nil {
-            sqlite3_progress_handler(handle, 0, nil, nil)
+            unsafe sqlite3_progress_handler(handle, 0, nil, nil)
         } else {
-            sqlite3_progress_handler(
+            unsafe sqlite3_progress_handler(
                 handle, Self.progressInterval,
                 { context in
-                    let connection = Connection.connection(at: context)
+                    let connection = unsafe Connection.connection(at: context)
                     guard let deadline = connection.deadline, ContinuousClock.now >= deadline
                     else { return 0 }
                     connection.isDeadlinePassed = true
                     return 1
-                }, context)
+                }, unsafe context)
         }
     }
 
@@ -41,40 +45,40 @@ extension Connection {
     /// then holds, on the thread that committed. Replaces SQLite's automatic checkpoint, which is
     /// a handler of the same kind.
     package func onCommit(_ handler: ((_ walFrameCount: Int) -> Void)?) {
-        guard let handle else { return }
+        guard let handle = unsafe handle else { return }
         commitHandler = handler
         guard handler != nil else {
-            sqlite3_wal_hook(handle, nil, nil)
+            unsafe sqlite3_wal_hook(handle, nil, nil)
             return
         }
-        sqlite3_wal_hook(
+        unsafe sqlite3_wal_hook(
             handle,
             { context, _, _, frameCount in
-                Connection.connection(at: context).commitHandler?(Int(frameCount))
+                unsafe Connection.connection(at: context).commitHandler?(Int(frameCount))
                 // Any other code would report a commit that took place as failed.
                 return SQLITE_OK
-            }, context)
+            }, unsafe context)
     }
 
     /// Asks `policy` about each statement that is compiled from now on. Nil allows everything.
     package func setAuthorizer(_ policy: (any AuthorizerPolicy)?) {
-        guard let handle else { return }
+        guard let handle = unsafe handle else { return }
         authorizerPolicy = policy
         guard policy != nil else {
-            sqlite3_set_authorizer(handle, nil, nil)
+            unsafe sqlite3_set_authorizer(handle, nil, nil)
             return
         }
-        sqlite3_set_authorizer(
+        unsafe sqlite3_set_authorizer(
             handle,
             { context, action, first, second, database, source in
-                let request = AuthorizerRequest(
+                let request = unsafe AuthorizerRequest(
                     action: action, first: first, second: second, database: database,
                     source: source)
-                switch Connection.connection(at: context).authorizerPolicy?.decide(request) {
+                switch unsafe Connection.connection(at: context).authorizerPolicy?.decide(request) {
                 case .allow, nil: return SQLITE_OK
                 case .deny: return SQLITE_DENY
                 case .ignore: return SQLITE_IGNORE
                 }
-            }, context)
+            }, unsafe context)
     }
 }

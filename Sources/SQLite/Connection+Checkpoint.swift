@@ -32,7 +32,7 @@ extension Connection {
             }
         var walFrameCount: Int32 = -1
         var checkpointedFrameCount: Int32 = -1
-        let code = sqlite3_wal_checkpoint_v2(
+        let code = unsafe sqlite3_wal_checkpoint_v2(
             try open(), "main", number, &walFrameCount, &checkpointedFrameCount)
         // BUSY is an answer here, not a failure: the counts say how far it came.
         let isBusy = code & 0xFF == SQLITE_BUSY

@@ -27,8 +27,8 @@ extension Connection {
 
     /// Values above the library's own maximum are cut to it.
     package func setLimit(_ limit: Limit, to value: Int) {
-        guard let handle else { return }
-        sqlite3_limit(handle, limit.number, Int32(clamping: max(0, value)))
+        guard let handle = unsafe handle else { return }
+        unsafe sqlite3_limit(handle, limit.number, Int32(clamping: max(0, value)))
     }
 
     /// Turns triggers on or off.
@@ -44,7 +44,7 @@ extension Connection {
 
     package func areForeignKeysEnabled() throws(SQLiteError) -> Bool {
         var value: Int32 = 0
-        try check(csqlite_config_bool(try open(), SQLITE_DBCONFIG_ENABLE_FKEY, -1, &value))
+        try check(unsafe csqlite_config_bool(try open(), SQLITE_DBCONFIG_ENABLE_FKEY, -1, &value))
         return value != 0
     }
 
@@ -61,15 +61,15 @@ extension Connection {
     /// Keeps the WAL file when the last connection closes.
     package func persistWAL() throws(SQLiteError) {
         var isOn: Int32 = 1
-        try check(sqlite3_file_control(try open(), "main", SQLITE_FCNTL_PERSIST_WAL, &isOn))
+        try check(unsafe sqlite3_file_control(try open(), "main", SQLITE_FCNTL_PERSIST_WAL, &isOn))
     }
 
     /// Drops the pages in this connection's cache, so that the next reads reach the VFS.
     package func resetCache() throws(SQLiteError) {
-        try check(sqlite3_file_control(try open(), "main", SQLITE_FCNTL_RESET_CACHE, nil))
+        try check(unsafe sqlite3_file_control(try open(), "main", SQLITE_FCNTL_RESET_CACHE, nil))
     }
 
     private func set(_ option: Int32, _ isOn: Bool) throws(SQLiteError) {
-        try check(csqlite_config_bool(try open(), option, isOn ? 1 : 0, nil))
+        try check(unsafe csqlite_config_bool(try open(), option, isOn ? 1 : 0, nil))
     }
 }

@@ -4,13 +4,15 @@ internal import CSQLite
 extension Connection {
     package func reservedBytes() throws(SQLiteError) -> Int {
         var count: Int32 = -1
-        try check(sqlite3_file_control(try open(), "main", SQLITE_FCNTL_RESERVE_BYTES, &count))
+        try check(
+            unsafe sqlite3_file_control(try open(), "main", SQLITE_FCNTL_RESERVE_BYTES, &count))
         return Int(count)
     }
 
     /// Takes effect with the next VACUUM.
     package func setReservedBytes(_ count: Int) throws(SQLiteError) {
         var count = Int32(count)
-        try check(sqlite3_file_control(try open(), "main", SQLITE_FCNTL_RESERVE_BYTES, &count))
+        try check(
+            unsafe sqlite3_file_control(try open(), "main", SQLITE_FCNTL_RESERVE_BYTES, &count))
     }
 }

@@ -6,7 +6,7 @@ internal import Synchronization
 /// It is opened without SQLite's own mutex, so one thread uses it at a time: `@unchecked Sendable`
 /// holds because a connection belongs to one lane of jobs, and passes from thread to thread only
 /// between two jobs. `interrupt` alone may be called from anywhere.
-package final class Connection: @unchecked Sendable {
+@safe package final class Connection: @unchecked Sendable {
     package enum OpenMode: Sendable {
         case readOnly
         case readWrite
@@ -14,12 +14,14 @@ package final class Connection: @unchecked Sendable {
         case create
     }
 
+    // SAFETY: opened by `init`, closed once by `close` or `deinit`, nil from then on; every use
+    // unwraps it first.
     /// Nil once closed.
     private(set) var handle: OpaquePointer?
     /// The same handle for `interrupt`; the lock keeps it from being closed meanwhile.
     private let interruptible: Mutex<Handle?>
     /// Statements that still must be finalized before the handle may be closed.
-    private var liveStatements: Set<OpaquePointer> = []
+    private var liveStatements: Set<OpaquePointer> = unsafe []
 
     /// State of the callbacks in `Connection+Callbacks.swift`, which SQLite points to.
     var deadline: ContinuousClock.Instant?
@@ -30,7 +32,9 @@ package final class Connection: @unchecked Sendable {
     /// Registering a table again would disconnect statements that use it.
     var hasGenerateSeries = false
 
-    private struct Handle: @unchecked Sendable {
+    // SAFETY: used only under the lock of `interruptible`, which `close` empties before it closes
+    // the handle.
+    @safe private struct Handle: @unchecked Sendable {
         let pointer: OpaquePointer
     }
 
@@ -47,17 +51,17 @@ package final class Connection: @unchecked Sendable {
         // Debian's library reads URIs even without SQLITE_OPEN_URI.
         let fileName = path.hasPrefix("file:") ? "./" + path : path
         var opened: OpaquePointer?
-        let code = sqlite3_open_v2(fileName, &opened, flags, vfsName)
-        guard code == SQLITE_OK, let opened else {
-            let error = SQLiteError(code: code, handle: opened)
+        let code = unsafe sqlite3_open_v2(fileName, &opened, flags, vfsName)
+        guard code == SQLITE_OK, let opened = unsafe opened else {
+            let error = unsafe SQLiteError(code: code, handle: opened)
             // SQLite returns a handle even when opening fails; it still must be closed.
-            sqlite3_close_v2(opened)
+            unsafe sqlite3_close_v2(opened)
             throw error
         }
-        handle = opened
-        interruptible = Mutex(Handle(pointer: opened))
+        unsafe handle = opened
+        interruptible = Mutex(unsafe Handle(pointer: opened))
         // A schema from a client must not reach functions and tables with side effects.
-        _ = csqlite_config_bool(opened, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nil)
+        _ = unsafe csqlite_config_bool(opened, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nil)
     }
 
     deinit { close() }
@@ -65,35 +69,36 @@ package final class Connection: @unchecked Sendable {
     /// Finalizes every statement and closes the file. May be called more than once; statements
     /// that are used afterwards throw `SQLITE_MISUSE`.
     package func close() {
-        guard let handle else { return }
+        guard let handle = unsafe handle else { return }
         interruptible.withLock { $0 = nil }
-        for statement in liveStatements { sqlite3_finalize(statement) }
-        liveStatements = []
-        self.handle = nil
-        let code = sqlite3_close(handle)
+        while let statement = unsafe liveStatements.popFirst() {
+            unsafe sqlite3_finalize(statement)
+        }
+        unsafe self.handle = nil
+        let code = unsafe sqlite3_close(handle)
         precondition(code == SQLITE_OK, "a statement or a backup outlived its connection")
         commitHandler = nil
         authorizerPolicy = nil
     }
 
-    package var isOpen: Bool { handle != nil }
+    package var isOpen: Bool { unsafe handle != nil }
 
     /// Makes what runs on this connection fail with `SQLITE_INTERRUPT`. Safe from any thread, and
     /// without effect on a closed connection.
     package func interrupt() {
-        interruptible.withLock { if let handle = $0 { sqlite3_interrupt(handle.pointer) } }
+        interruptible.withLock { if let handle = $0 { unsafe sqlite3_interrupt(handle.pointer) } }
     }
 
     /// The handle, for one call into SQLite.
     func open() throws(SQLiteError) -> OpaquePointer {
-        guard let handle else {
+        guard let handle = unsafe handle else {
             throw SQLiteError(extendedCode: SQLITE_MISUSE, message: "the connection is closed")
         }
-        return handle
+        return unsafe handle
     }
 
     func check(_ code: Int32) throws(SQLiteError) {
-        guard code == SQLITE_OK else { throw SQLiteError(code: code, handle: handle) }
+        guard code == SQLITE_OK else { throw unsafe SQLiteError(code: code, handle: handle) }
     }
 
     // MARK: Statements
@@ -117,30 +122,30 @@ package final class Connection: @unchecked Sendable {
         _ script: SQLScript, from offset: Int, isPersistent: Bool = false
     ) throws(SQLiteError) -> (statement: Statement?, end: Int) {
         precondition((0...script.count).contains(offset))
-        let handle = try open()
+        let handle = try unsafe open()
         let flags = isPersistent ? UInt32(SQLITE_PREPARE_PERSISTENT) : 0
         var compiled: OpaquePointer?
         var end = offset
-        let code = script.bytes.withUnsafeBufferPointer { bytes -> Int32 in
-            bytes.withMemoryRebound(to: CChar.self) { characters -> Int32 in
+        let code = unsafe script.bytes.withUnsafeBufferPointer { bytes -> Int32 in
+            unsafe bytes.withMemoryRebound(to: CChar.self) { characters -> Int32 in
                 guard let start = characters.baseAddress else { return SQLITE_MISUSE }
                 let length = Int32(clamping: characters.count - offset)
                 var tail: UnsafePointer<CChar>?
-                let code = sqlite3_prepare_v3(
+                let code = unsafe sqlite3_prepare_v3(
                     handle, start + offset, length, flags, &compiled, &tail)
-                if let tail { end = tail - start }
+                if let tail = unsafe tail { end = unsafe tail - start }
                 return code
             }
         }
         try check(code)
-        guard let compiled else { return (nil, end) }
-        liveStatements.insert(compiled)
-        return (Statement(handle: compiled, connection: self), end)
+        guard let compiled = unsafe compiled else { return (nil, end) }
+        unsafe liveStatements.insert(compiled)
+        return (unsafe Statement(handle: compiled, connection: self), end)
     }
 
     /// Called once by each statement when it is released.
     func finalize(_ statement: OpaquePointer) {
-        if liveStatements.remove(statement) != nil { sqlite3_finalize(statement) }
+        if unsafe liveStatements.remove(statement) != nil { unsafe sqlite3_finalize(statement) }
     }
 
     /// Runs every statement of `sql` to its end and drops their rows. For SQL of our own.
@@ -172,28 +177,34 @@ package final class Connection: @unchecked Sendable {
     // MARK: State
 
     /// True outside of a transaction.
-    package var isAutocommit: Bool { handle.map { sqlite3_get_autocommit($0) != 0 } ?? true }
+    package var isAutocommit: Bool {
+        unsafe handle.map { unsafe sqlite3_get_autocommit($0) != 0 } ?? true
+    }
 
     /// Rows changed by the newest INSERT, UPDATE or DELETE itself; triggers do not count.
-    package var changes: Int64 { handle.map { sqlite3_changes64($0) } ?? 0 }
+    package var changes: Int64 { unsafe handle.map { unsafe sqlite3_changes64($0) } ?? 0 }
 
     /// Rows changed since the connection was opened, triggers and foreign-key actions included.
-    package var totalChanges: Int64 { handle.map { sqlite3_total_changes64($0) } ?? 0 }
+    package var totalChanges: Int64 {
+        unsafe handle.map { unsafe sqlite3_total_changes64($0) } ?? 0
+    }
 
     /// Settable, so that a pooled connection does not tell one client what another inserted.
     package var lastInsertRowID: Int64 {
-        get { handle.map { sqlite3_last_insert_rowid($0) } ?? 0 }
-        set { if let handle { sqlite3_set_last_insert_rowid(handle, newValue) } }
+        get { unsafe handle.map { unsafe sqlite3_last_insert_rowid($0) } ?? 0 }
+        set {
+            if let handle = unsafe handle { unsafe sqlite3_set_last_insert_rowid(handle, newValue) }
+        }
     }
 
     /// The collation in the declaration of a column of `main`, for example `NOCASE`; nil if there
     /// is no such column.
     package func collation(ofColumn column: String, table: String) -> String? {
         var name: UnsafePointer<CChar>?
-        guard let handle,
-            sqlite3_table_column_metadata(
+        guard let handle = unsafe handle,
+            unsafe sqlite3_table_column_metadata(
                 handle, "main", table, column, nil, &name, nil, nil, nil) == SQLITE_OK
         else { return nil }
-        return name.map { String(cString: $0) }
+        return unsafe name.map { unsafe String(cString: $0) }
     }
 }

@@ -27,61 +27,65 @@ enum GenerateSeries {
     // as a connection lives, so it is never freed.
     private nonisolated(unsafe) static let module: UnsafePointer<sqlite3_module> = {
         var module = sqlite3_module()
-        module.xConnect = { handle, _, _, _, table, _ in
-            GenerateSeries.connect(handle, table)
+        unsafe module.xConnect = { handle, _, _, _, table, _ in
+            unsafe GenerateSeries.connect(handle, table)
         }
-        module.xDisconnect = { table in
-            sqlite3_free(table)
+        unsafe module.xDisconnect = { table in
+            unsafe sqlite3_free(table)
             return SQLITE_OK
         }
-        module.xBestIndex = { table, info in GenerateSeries.chooseIndex(table, info) }
-        module.xOpen = { _, cursor in
-            GenerateSeries.allocate(csqlite_series_cursor.self, cursor)
+        unsafe module.xBestIndex = { table, info in unsafe GenerateSeries.chooseIndex(table, info) }
+        unsafe module.xOpen = { _, cursor in
+            unsafe GenerateSeries.allocate(csqlite_series_cursor.self, cursor)
         }
-        module.xClose = { cursor in
-            sqlite3_free(cursor)
+        unsafe module.xClose = { cursor in
+            unsafe sqlite3_free(cursor)
             return SQLITE_OK
         }
-        module.xFilter = { cursor, plan, _, count, arguments in
-            GenerateSeries.withCursor(cursor) {
-                GenerateSeries.filter(&$0, plan: plan, arguments: arguments, count: count)
+        unsafe module.xFilter = { cursor, plan, _, count, arguments in
+            unsafe GenerateSeries.withCursor(cursor) {
+                unsafe GenerateSeries.filter(&$0, plan: plan, arguments: arguments, count: count)
             }
         }
-        module.xNext = { cursor in GenerateSeries.withCursor(cursor, GenerateSeries.advance) }
-        module.xEof = { cursor in GenerateSeries.withCursor(cursor) { $0.is_at_end != 0 ? 1 : 0 } }
-        module.xColumn = { cursor, context, column in
-            GenerateSeries.withCursor(cursor) { cursor in
-                let values = [cursor.current, cursor.start, cursor.stop, cursor.step]
-                sqlite3_result_int64(context, values[Int(column)])
+        unsafe module.xNext = { cursor in
+            unsafe GenerateSeries.withCursor(cursor, GenerateSeries.advance)
+        }
+        unsafe module.xEof = { cursor in
+            unsafe GenerateSeries.withCursor(cursor) { unsafe $0.is_at_end != 0 ? 1 : 0 }
+        }
+        unsafe module.xColumn = { cursor, context, column in
+            unsafe GenerateSeries.withCursor(cursor) { cursor in
+                let values = unsafe [cursor.current, cursor.start, cursor.stop, cursor.step]
+                unsafe sqlite3_result_int64(context, values[Int(column)])
                 return SQLITE_OK
             }
         }
-        module.xRowid = { cursor, rowID in
-            GenerateSeries.withCursor(cursor) { cursor in
-                rowID?.pointee = cursor.current
+        unsafe module.xRowid = { cursor, rowID in
+            unsafe GenerateSeries.withCursor(cursor) { cursor in
+                unsafe rowID?.pointee = cursor.current
                 return SQLITE_OK
             }
         }
         let pointer = UnsafeMutablePointer<sqlite3_module>.allocate(capacity: 1)
-        pointer.initialize(to: module)
-        return UnsafePointer(pointer)
+        unsafe pointer.initialize(to: module)
+        return unsafe UnsafePointer(pointer)
     }()
 
     static func register(on handle: OpaquePointer) -> Int32 {
-        sqlite3_create_module_v2(handle, "generate_series", module, nil, nil)
+        unsafe sqlite3_create_module_v2(handle, "generate_series", module, nil, nil)
     }
 
     private static func connect(
         _ handle: OpaquePointer?,
         _ result: UnsafeMutablePointer<UnsafeMutablePointer<sqlite3_vtab>?>?
     ) -> Int32 {
-        let code = csqlite_vtab_declare(
+        let code = unsafe csqlite_vtab_declare(
             handle,
             "CREATE TABLE generate_series("
                 + "value INTEGER, start INTEGER HIDDEN, stop INTEGER HIDDEN, step INTEGER HIDDEN)")
         guard code == SQLITE_OK else { return code }
-        _ = csqlite_vtab_set_innocuous(handle)
-        return allocate(sqlite3_vtab.self, result)
+        _ = unsafe csqlite_vtab_set_innocuous(handle)
+        return unsafe allocate(sqlite3_vtab.self, result)
     }
 
     /// Allocates a zeroed object of ours with SQLite's allocator and hands out its first part.
@@ -89,9 +93,9 @@ enum GenerateSeries {
         _ type: Object.Type, _ result: UnsafeMutablePointer<UnsafeMutablePointer<Part>?>?
     ) -> Int32 {
         let size = MemoryLayout<Object>.size
-        guard let memory = sqlite3_malloc64(UInt64(size)) else { return SQLITE_NOMEM }
-        memory.initializeMemory(as: UInt8.self, repeating: 0, count: size)
-        result?.pointee = memory.assumingMemoryBound(to: Part.self)
+        guard let memory = unsafe sqlite3_malloc64(UInt64(size)) else { return SQLITE_NOMEM }
+        unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: size)
+        unsafe result?.pointee = memory.assumingMemoryBound(to: Part.self)
         return SQLITE_OK
     }
 
@@ -99,10 +103,12 @@ enum GenerateSeries {
         _ cursor: UnsafeMutablePointer<sqlite3_vtab_cursor>?,
         _ body: (inout csqlite_series_cursor) -> Int32
     ) -> Int32 {
-        guard let cursor else { return SQLITE_MISUSE }
+        guard let cursor = unsafe cursor else { return SQLITE_MISUSE }
         // SAFETY: `xOpen` made the cursor; its first member is SQLite's part.
-        return UnsafeMutableRawPointer(cursor)
-            .withMemoryRebound(to: csqlite_series_cursor.self, capacity: 1) { body(&$0.pointee) }
+        return unsafe UnsafeMutableRawPointer(cursor)
+            .withMemoryRebound(to: csqlite_series_cursor.self, capacity: 1) {
+                unsafe body(&$0.pointee)
+            }
     }
 
     /// Takes the arguments from equality constraints on the hidden columns.
@@ -110,13 +116,13 @@ enum GenerateSeries {
         _ table: UnsafeMutablePointer<sqlite3_vtab>?,
         _ info: UnsafeMutablePointer<sqlite3_index_info>?
     ) -> Int32 {
-        guard let table, let info else { return SQLITE_MISUSE }
+        guard let table = unsafe table, let info = unsafe info else { return SQLITE_MISUSE }
         var plan: Int32 = 0
         var unusable: Int32 = 0
         var isStartGiven = false
         var positions: [Int?] = [nil, nil, nil]
-        for position in 0..<Int(info.pointee.nConstraint) {
-            let constraint = info.pointee.aConstraint[position]
+        for position in 0..<Int(unsafe info.pointee.nConstraint) {
+            let constraint = unsafe info.pointee.aConstraint[position]
             guard (Column.start...Column.step).contains(constraint.iColumn),
                 Int32(constraint.op) == SQLITE_INDEX_CONSTRAINT_EQ
             else { continue }
@@ -130,7 +136,7 @@ enum GenerateSeries {
             }
         }
         guard isStartGiven else {
-            csqlite_set_error(
+            unsafe csqlite_set_error(
                 table, "first argument to \"generate_series()\" missing or unusable")
             return SQLITE_ERROR
         }
@@ -138,16 +144,18 @@ enum GenerateSeries {
         guard unusable & ~plan == 0 else { return SQLITE_CONSTRAINT }
 
         for (index, position) in positions.compactMap({ $0 }).enumerated() {
-            info.pointee.aConstraintUsage[position].argvIndex = Int32(index + 1)
-            info.pointee.aConstraintUsage[position].omit = 1
+            unsafe info.pointee.aConstraintUsage[position].argvIndex = Int32(index + 1)
+            unsafe info.pointee.aConstraintUsage[position].omit = 1
         }
-        estimate(info, plan: plan)
+        unsafe estimate(info, plan: plan)
         // No two rows have the same value, so further terms of the ORDER BY cannot matter.
-        if info.pointee.nOrderBy >= 1, info.pointee.aOrderBy[0].iColumn == Column.value {
-            plan |= info.pointee.aOrderBy[0].desc != 0 ? Plan.descending : Plan.ascending
-            info.pointee.orderByConsumed = 1
+        if unsafe info.pointee.nOrderBy >= 1,
+            unsafe info.pointee.aOrderBy[0].iColumn == Column.value
+        {
+            unsafe plan |= info.pointee.aOrderBy[0].desc != 0 ? Plan.descending : Plan.ascending
+            unsafe info.pointee.orderByConsumed = 1
         }
-        info.pointee.idxNum = plan
+        unsafe info.pointee.idxNum = plan
         return SQLITE_OK
     }
 
@@ -156,10 +164,10 @@ enum GenerateSeries {
     ) {
         let bounds = Plan.start | Plan.stop
         if plan & bounds == bounds {
-            info.pointee.estimatedCost = plan & Plan.step != 0 ? 1 : 2
-            info.pointee.estimatedRows = 1000
+            unsafe info.pointee.estimatedCost = plan & Plan.step != 0 ? 1 : 2
+            unsafe info.pointee.estimatedRows = 1000
         } else {
-            info.pointee.estimatedRows = Int64(Int32.max)
+            unsafe info.pointee.estimatedRows = Int64(Int32.max)
         }
     }
 
@@ -170,41 +178,42 @@ enum GenerateSeries {
         var next = 0
         var holdsNull = false
         func argument(_ bit: Int32, default value: Int64) -> Int64 {
-            guard plan & bit != 0, next < Int(count), let argument = arguments?[next] else {
+            guard plan & bit != 0, next < Int(count), let argument = unsafe arguments?[next] else {
                 return value
             }
             next += 1
-            if sqlite3_value_type(argument) == SQLITE_NULL { holdsNull = true }
-            return sqlite3_value_int64(argument)
+            if unsafe sqlite3_value_type(argument) == SQLITE_NULL { holdsNull = true }
+            return unsafe sqlite3_value_int64(argument)
         }
         let start = argument(Plan.start, default: 0)
         let stop = argument(Plan.stop, default: SeriesRange.defaultStop)
         let step = argument(Plan.step, default: 1)
         let range = SeriesRange(start: start, stop: stop, step: step)
-        cursor.start = range.start
-        cursor.stop = range.stop
-        cursor.step = range.step
+        unsafe cursor.start = range.start
+        unsafe cursor.stop = range.stop
+        unsafe cursor.step = range.step
         guard !holdsNull, let stepCount = range.stepCount, let last = range.last else {
-            cursor.is_at_end = 1
+            unsafe cursor.is_at_end = 1
             return SQLITE_OK
         }
         let isReversed = plan & (range.step > 0 ? Plan.descending : Plan.ascending) != 0
-        cursor.is_reversed = isReversed ? 1 : 0
-        cursor.current = isReversed ? last : range.start
-        cursor.remaining_count = stepCount
-        cursor.is_at_end = 0
+        unsafe cursor.is_reversed = isReversed ? 1 : 0
+        unsafe cursor.current = isReversed ? last : range.start
+        unsafe cursor.remaining_count = stepCount
+        unsafe cursor.is_at_end = 0
         return SQLITE_OK
     }
 
     private static func advance(_ cursor: inout csqlite_series_cursor) -> Int32 {
-        guard cursor.remaining_count > 0 else {
-            cursor.is_at_end = 1
+        guard unsafe cursor.remaining_count > 0 else {
+            unsafe cursor.is_at_end = 1
             return SQLITE_OK
         }
-        cursor.remaining_count -= 1
+        unsafe cursor.remaining_count -= 1
         // Never overflows: the next value lies between `start` and `stop`.
-        cursor.current =
-            cursor.is_reversed != 0 ? cursor.current &- cursor.step : cursor.current &+ cursor.step
+        unsafe cursor.current =
+            unsafe cursor.is_reversed != 0
+            ? cursor.current &- cursor.step : cursor.current &+ cursor.step
         return SQLITE_OK
     }
 }
@@ -213,7 +222,7 @@ extension Connection {
     /// Makes `generate_series(start, stop, step)` known to this connection, unless it is already.
     package func registerGenerateSeries() throws(SQLiteError) {
         guard !hasGenerateSeries else { return }
-        try check(GenerateSeries.register(on: try open()))
+        try check(unsafe GenerateSeries.register(on: try open()))
         hasGenerateSeries = true
     }
 }

@@ -18,19 +18,20 @@ package struct SQLiteError: Error, Equatable, Sendable {
     /// An error with SQLite's general text for its code.
     package init(extendedCode: Int32) {
         self.init(
-            extendedCode: extendedCode, message: String(cString: sqlite3_errstr(extendedCode)))
+            extendedCode: extendedCode,
+            message: unsafe String(cString: sqlite3_errstr(extendedCode)))
     }
 
     /// Reads the newest error of a connection. `handle` is nil where opening ran out of memory.
     init(code: Int32, handle: OpaquePointer?) {
-        guard let handle, sqlite3_errcode(handle) != SQLITE_OK else {
+        guard let handle = unsafe handle, unsafe sqlite3_errcode(handle) != SQLITE_OK else {
             self.init(extendedCode: code)
             return
         }
-        let offset = sqlite3_error_offset(handle)
+        let offset = unsafe sqlite3_error_offset(handle)
         self.init(
-            extendedCode: sqlite3_extended_errcode(handle),
-            message: String(cString: sqlite3_errmsg(handle)),
+            extendedCode: unsafe sqlite3_extended_errcode(handle),
+            message: unsafe String(cString: sqlite3_errmsg(handle)),
             offset: offset >= 0 ? Int(offset) : nil)
     }
 

@@ -3,7 +3,7 @@ package import Primitives
 
 /// One compiled statement, finalized when it is released or when its connection is closed. It
 /// keeps its connection alive and belongs to the same lane.
-package final class Statement {
+@safe package final class Statement {
     package enum ColumnType: Sendable {
         case null, integer, float, text, blob
     }
@@ -13,17 +13,17 @@ package final class Statement {
     package let connection: Connection
 
     init(handle: OpaquePointer, connection: Connection) {
-        self.handle = handle
+        unsafe self.handle = handle
         self.connection = connection
     }
 
-    deinit { connection.finalize(handle) }
+    deinit { unsafe connection.finalize(handle) }
 
-    private var live: OpaquePointer? { connection.isOpen ? handle : nil }
+    private var live: OpaquePointer? { unsafe connection.isOpen ? handle : nil }
 
     private func open() throws(SQLiteError) -> OpaquePointer {
-        _ = try connection.open()
-        return handle
+        _ = try unsafe connection.open()
+        return unsafe handle
     }
 
     // MARK: Running
@@ -31,14 +31,14 @@ package final class Statement {
     /// Advances to the next row; false at the end. After an error the statement is reset, so it
     /// holds neither locks nor a transaction open.
     package func step() throws(SQLiteError) -> Bool {
-        let handle = try open()
-        let code = sqlite3_step(handle)
+        let handle = try unsafe open()
+        let code = unsafe sqlite3_step(handle)
         switch code {
         case SQLITE_ROW: return true
         case SQLITE_DONE: return false
         default:
-            let error = SQLiteError(code: code, handle: connection.handle)
-            sqlite3_reset(handle)
+            let error = unsafe SQLiteError(code: code, handle: connection.handle)
+            unsafe sqlite3_reset(handle)
             throw error
         }
     }
@@ -46,56 +46,63 @@ package final class Statement {
     /// Makes the statement ready to run again; bound values stay.
     package func reset() {
         // The code it returns repeats the error of the last step, which was thrown already.
-        if let live { sqlite3_reset(live) }
+        if let live = unsafe live { unsafe sqlite3_reset(live) }
     }
 
     package func clearBindings() {
-        if let live { sqlite3_clear_bindings(live) }
+        if let live = unsafe live { unsafe sqlite3_clear_bindings(live) }
     }
 
     /// True if the statement does not change the database file. BEGIN, COMMIT and SAVEPOINT count
     /// as read-only here; BEGIN IMMEDIATE and BEGIN EXCLUSIVE do not.
-    package var isReadOnly: Bool { live.map { sqlite3_stmt_readonly($0) != 0 } ?? true }
+    package var isReadOnly: Bool {
+        unsafe live.map { unsafe sqlite3_stmt_readonly($0) != 0 } ?? true
+    }
 
     /// True for EXPLAIN and EXPLAIN QUERY PLAN.
-    package var isExplain: Bool { live.map { sqlite3_stmt_isexplain($0) != 0 } ?? false }
+    package var isExplain: Bool {
+        unsafe live.map { unsafe sqlite3_stmt_isexplain($0) != 0 } ?? false
+    }
 
     /// The text that the statement was compiled from.
     package var sql: String {
-        live.flatMap { sqlite3_sql($0) }.map { String(cString: $0) } ?? ""
+        unsafe live.flatMap { unsafe sqlite3_sql($0) }.map { unsafe String(cString: $0) } ?? ""
     }
 
     // MARK: Parameters, counted from 1
 
-    package var parameterCount: Int { live.map { Int(sqlite3_bind_parameter_count($0)) } ?? 0 }
+    package var parameterCount: Int {
+        unsafe live.map { unsafe Int(sqlite3_bind_parameter_count($0)) } ?? 0
+    }
 
     /// The name with its first character, for example `:id`; nil for `?` and gaps.
     package func parameterName(_ index: Int) -> String? {
-        guard let live, let name = sqlite3_bind_parameter_name(live, Int32(clamping: index))
+        guard let live = unsafe live,
+            let name = unsafe sqlite3_bind_parameter_name(live, Int32(clamping: index))
         else { return nil }
-        return String(cString: name)
+        return unsafe String(cString: name)
     }
 
     /// - Parameter name: with its first character, for example `:id`.
     package func parameterIndex(_ name: String) -> Int? {
-        guard let live else { return nil }
-        let index = sqlite3_bind_parameter_index(live, name)
+        guard let live = unsafe live else { return nil }
+        let index = unsafe sqlite3_bind_parameter_index(live, name)
         return index > 0 ? Int(index) : nil
     }
 
     /// Binds a copy of `value`.
     package func bind(_ value: SQLValue, at index: Int) throws(SQLiteError) {
-        let handle = try open()
+        let handle = try unsafe open()
         guard let number = Int32(exactly: index) else {
             throw SQLiteError(extendedCode: SQLITE_RANGE)
         }
         let code =
             switch value {
-            case .null: sqlite3_bind_null(handle, number)
-            case .integer(let integer): sqlite3_bind_int64(handle, number, integer)
-            case .float(let double): sqlite3_bind_double(handle, number, double)
-            case .text(let text): Self.bind(text, to: handle, at: number)
-            case .blob(let bytes): Self.bind(bytes, to: handle, at: number)
+            case .null: unsafe sqlite3_bind_null(handle, number)
+            case .integer(let integer): unsafe sqlite3_bind_int64(handle, number, integer)
+            case .float(let double): unsafe sqlite3_bind_double(handle, number, double)
+            case .text(let text): unsafe Self.bind(text, to: handle, at: number)
+            case .blob(let bytes): unsafe Self.bind(bytes, to: handle, at: number)
             }
         try connection.check(code)
     }
@@ -103,12 +110,12 @@ package final class Statement {
     private static func bind(_ text: String, to handle: OpaquePointer, at index: Int32) -> Int32 {
         var text = text
         return text.withUTF8 { utf8 in
-            utf8.withMemoryRebound(to: CChar.self) { characters in
+            unsafe utf8.withMemoryRebound(to: CChar.self) { characters in
                 // A nil pointer would bind NULL instead of an empty text.
                 guard let start = characters.baseAddress else {
-                    return csqlite_bind_text_static(handle, index, "", 0)
+                    return unsafe csqlite_bind_text_static(handle, index, "", 0)
                 }
-                return csqlite_bind_text_copy(handle, index, start, UInt64(characters.count))
+                return unsafe csqlite_bind_text_copy(handle, index, start, UInt64(characters.count))
             }
         }
     }
@@ -117,9 +124,9 @@ package final class Statement {
         _ bytes: [UInt8], to handle: OpaquePointer, at index: Int32
     ) -> Int32 {
         // A nil pointer would bind NULL instead of an empty blob.
-        guard !bytes.isEmpty else { return sqlite3_bind_zeroblob(handle, index, 0) }
-        return bytes.withUnsafeBytes {
-            csqlite_bind_blob_copy(handle, index, $0.baseAddress, UInt64($0.count))
+        guard !bytes.isEmpty else { return unsafe sqlite3_bind_zeroblob(handle, index, 0) }
+        return unsafe bytes.withUnsafeBytes {
+            unsafe csqlite_bind_blob_copy(handle, index, $0.baseAddress, UInt64($0.count))
         }
     }
 
@@ -133,26 +140,30 @@ package final class Statement {
 
     // MARK: Columns, counted from 0
 
-    package var columnCount: Int { live.map { Int(sqlite3_column_count($0)) } ?? 0 }
+    package var columnCount: Int { unsafe live.map { unsafe Int(sqlite3_column_count($0)) } ?? 0 }
 
     package func columnName(at index: Int) -> String {
-        guard let live, let name = sqlite3_column_name(live, Int32(clamping: index)) else {
+        guard let live = unsafe live,
+            let name = unsafe sqlite3_column_name(live, Int32(clamping: index))
+        else {
             return ""
         }
-        return String(cString: name)
+        return unsafe String(cString: name)
     }
 
     /// The type in the declaration of the table's column; nil for expressions.
     package func columnDeclaredType(at index: Int) -> String? {
-        guard let live, let name = sqlite3_column_decltype(live, Int32(clamping: index)) else {
+        guard let live = unsafe live,
+            let name = unsafe sqlite3_column_decltype(live, Int32(clamping: index))
+        else {
             return nil
         }
-        return String(cString: name)
+        return unsafe String(cString: name)
     }
 
     package func columnType(at index: Int) -> ColumnType {
-        guard let live else { return .null }
-        switch sqlite3_column_type(live, Int32(clamping: index)) {
+        guard let live = unsafe live else { return .null }
+        switch unsafe sqlite3_column_type(live, Int32(clamping: index)) {
         case SQLITE_INTEGER: return .integer
         case SQLITE_FLOAT: return .float
         case SQLITE_TEXT: return .text
@@ -162,20 +173,20 @@ package final class Statement {
     }
 
     package func integer(at index: Int) -> Int64 {
-        live.map { sqlite3_column_int64($0, Int32(clamping: index)) } ?? 0
+        unsafe live.map { unsafe sqlite3_column_int64($0, Int32(clamping: index)) } ?? 0
     }
 
     package func double(at index: Int) -> Double {
-        live.map { sqlite3_column_double($0, Int32(clamping: index)) } ?? 0
+        unsafe live.map { unsafe sqlite3_column_double($0, Int32(clamping: index)) } ?? 0
     }
 
     /// Bytes that are not UTF-8 become U+FFFD.
     package func text(at index: Int) -> String {
-        withTextBytes(at: index) { String(decoding: $0, as: UTF8.self) }
+        unsafe withTextBytes(at: index) { unsafe String(decoding: $0, as: UTF8.self) }
     }
 
     package func blob(at index: Int) -> [UInt8] {
-        withBlobBytes(at: index) { Array($0) }
+        unsafe withBlobBytes(at: index) { unsafe Array($0) }
     }
 
     /// Hands the bytes of a text to `body` without copying them. They may hold NUL and need not be
@@ -183,21 +194,25 @@ package final class Statement {
     package func withTextBytes<Result>(
         at index: Int, _ body: (UnsafeRawBufferPointer) -> Result
     ) -> Result {
-        guard let live else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
+        guard let live = unsafe live else {
+            return unsafe body(UnsafeRawBufferPointer(start: nil, count: 0))
+        }
         // The order matters: the first call may convert the value, the second measures the result.
-        let text = sqlite3_column_text(live, Int32(clamping: index))
-        let size = Int(sqlite3_column_bytes(live, Int32(clamping: index)))
-        return body(UnsafeRawBufferPointer(start: text, count: text == nil ? 0 : size))
+        let text = unsafe sqlite3_column_text(live, Int32(clamping: index))
+        let size = unsafe Int(sqlite3_column_bytes(live, Int32(clamping: index)))
+        return unsafe body(UnsafeRawBufferPointer(start: text, count: text == nil ? 0 : size))
     }
 
     /// Hands the bytes of a blob to `body` without copying them; valid inside `body` only.
     package func withBlobBytes<Result>(
         at index: Int, _ body: (UnsafeRawBufferPointer) -> Result
     ) -> Result {
-        guard let live else { return body(UnsafeRawBufferPointer(start: nil, count: 0)) }
-        let blob = sqlite3_column_blob(live, Int32(clamping: index))
-        let size = Int(sqlite3_column_bytes(live, Int32(clamping: index)))
-        return body(UnsafeRawBufferPointer(start: blob, count: blob == nil ? 0 : size))
+        guard let live = unsafe live else {
+            return unsafe body(UnsafeRawBufferPointer(start: nil, count: 0))
+        }
+        let blob = unsafe sqlite3_column_blob(live, Int32(clamping: index))
+        let size = unsafe Int(sqlite3_column_bytes(live, Int32(clamping: index)))
+        return unsafe body(UnsafeRawBufferPointer(start: blob, count: blob == nil ? 0 : size))
     }
 
     package func value(at index: Int) -> SQLValue {

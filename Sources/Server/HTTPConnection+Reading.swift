@@ -28,8 +28,8 @@ extension HTTPConnection {
             var offset = 0
             receive(bytes, at: &offset)
             guard offset < bytes.count, socket.isOpen else { return }
-            bytes.extracting(offset..<bytes.count).withUnsafeBufferPointer {
-                backlog.append(contentsOf: $0)
+            unsafe bytes.extracting(offset..<bytes.count).withUnsafeBufferPointer {
+                unsafe backlog.append(contentsOf: $0)
             }
         }
         if case .end = result { receiveEnd() }
@@ -114,7 +114,7 @@ extension HTTPConnection {
             send(Self.bodyTooLarge(maximumBytes))
             return
         }
-        bytes.withUnsafeBufferPointer { bodyBytes.append(contentsOf: $0) }
+        unsafe bytes.withUnsafeBufferPointer { unsafe bodyBytes.append(contentsOf: $0) }
     }
 
     private func receiveBodyEnd() {

@@ -75,17 +75,18 @@ extension Database {
     /// lane. The file needs no flush, because its readers do not outlive the process.
     private func save(_ doomed: [DatabaseState.DoomedImage]) throws {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: pageSize, alignment: 4096)
-        defer { buffer.deallocate() }
+        defer { unsafe buffer.deallocate() }
         for image in doomed {
             switch image.location {
             case .zeros, .history: continue
-            case .mainFile: try mainFile.read(into: buffer, at: image.page.byteOffset)
+            case .mainFile: try unsafe mainFile.read(into: buffer, at: image.page.byteOffset)
             case .frame(let frame):
-                try walFile.read(into: buffer, at: WALScanner.pageOffset(frame: frame))
+                try unsafe walFile.read(into: buffer, at: WALScanner.pageOffset(frame: frame))
             }
             let slot = state.withLock { $0.books.takeHistorySlot() }
             do throws(StorageError) {
-                try historyFile.write(UnsafeRawBufferPointer(buffer), at: Int64(slot * pageSize))
+                try unsafe historyFile.write(
+                    UnsafeRawBufferPointer(buffer), at: Int64(slot * pageSize))
             } catch {
                 state.withLock { $0.books.returnHistorySlot(slot) }
                 throw error

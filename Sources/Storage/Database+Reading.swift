@@ -86,7 +86,7 @@ extension Database {
             let (locations, layout) = state.withLock { state in
                 (pages.map { state.books.location(of: $0, at: commit) }, state.books.layout)
             }
-            try readPages(pages, at: locations, into: buffer, offsets: offsets)
+            try unsafe readPages(pages, at: locations, into: buffer, offsets: offsets)
             let (isSame, closing) = state.withLock { ($0.books.layout == layout, $0.closing) }
             if let closing { throw closing }
             if isSame { return }
@@ -100,17 +100,17 @@ extension Database {
         var index = 0
         while index < locations.count {
             let page = pages[pages.startIndex + index]
-            let target = UnsafeMutableRawBufferPointer(
+            let target = unsafe UnsafeMutableRawBufferPointer(
                 rebasing: buffer[offsets[index]..<offsets[index] + pageSize])
             switch locations[index] {
             case .zeros:
-                memset(target.baseAddress!, 0, pageSize)
+                unsafe memset(target.baseAddress!, 0, pageSize)
                 index += 1
             case .frame(let frame):
-                try walFile.read(into: target, at: WALScanner.pageOffset(frame: frame))
+                try unsafe walFile.read(into: target, at: WALScanner.pageOffset(frame: frame))
                 index += 1
             case .history(let slot):
-                try historyFile.read(into: target, at: Int64(slot * pageSize))
+                try unsafe historyFile.read(into: target, at: Int64(slot * pageSize))
                 index += 1
             case .mainFile:
                 // Neighbours in the file are read with one call.
@@ -120,7 +120,7 @@ extension Database {
                 {
                     end += 1
                 }
-                try readMainFile(
+                try unsafe readMainFile(
                     from: page, into: buffer, offsets: offsets[index..<end])
                 index = end
             }
@@ -131,18 +131,18 @@ extension Database {
         from page: PageNumber, into buffer: UnsafeMutableRawBufferPointer, offsets: ArraySlice<Int>
     ) throws(StorageError) {
         let base = buffer.baseAddress!
-        var vectors = offsets.map { iovec(iov_base: base + $0, iov_len: pageSize) }
+        var vectors = unsafe offsets.map { unsafe iovec(iov_base: base + $0, iov_len: pageSize) }
         var failure: StorageError?
         var count = 0
-        vectors.withUnsafeMutableBufferPointer { vectors in
+        unsafe vectors.withUnsafeMutableBufferPointer { vectors in
             // At most IOV_MAX (1024) at once.
             var done = 0
             while done < vectors.count {
-                let part = UnsafeMutableBufferPointer(
+                let part = unsafe UnsafeMutableBufferPointer(
                     rebasing: vectors[done..<min(done + 1024, vectors.count)])
                 do throws(StorageError) {
                     let offset = page.byteOffset + Int64(done * pageSize)
-                    let read = try mainFile.readVectors(part, at: offset)
+                    let read = try unsafe mainFile.readVectors(part, at: offset)
                     count += read
                     if read < part.count * pageSize { return }
                 } catch {
@@ -157,7 +157,7 @@ extension Database {
         var index = count / pageSize
         while index < offsets.count {
             let offset = offsets[offsets.startIndex + index]
-            try mainFile.read(
+            try unsafe mainFile.read(
                 into: UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + pageSize]),
                 at: page.byteOffset + Int64(index * pageSize))
             index += 1

@@ -33,8 +33,8 @@ extension Database {
             }
             job(WriterSession(database: self))
             precondition(writer.isAutocommit, "a job left its transaction open")
+            if !sharedFile.hasFailed { checkpointIfDue() }
             if sharedFile.hasFailed { failed() }
-            checkpointIfDue()
         }
         if !isAccepted { refused(.queueFull(name)) }
     }

@@ -61,8 +61,11 @@ struct DatabaseOpening {
                 "lineage_broken",
                 [
                     ("database", name.text),
-                    ("hint", "the files were changed by another program, or some are missing; "
-                        + "every replica gets all pages once"),
+                    (
+                        "hint",
+                        "the files were changed by another program, or some are missing; "
+                            + "every replica gets all pages once"
+                    ),
                 ])
             try Self.beginLineage(
                 recovery, metaFile: metaFile, changeFile: changeFile, walSalts: walSalts)
@@ -93,10 +96,11 @@ struct DatabaseOpening {
         var buffer = [UInt8](repeating: 0, count: WALScanner.headerSize)
         var scanner: WALScanner?
         var failure: StorageError?
-        buffer.withUnsafeMutableBytes { bytes in
+        unsafe buffer.withUnsafeMutableBytes { bytes in
             do throws(StorageError) {
-                let count = try file.readAvailable(into: bytes, at: 0)
-                scanner = WALScanner(header: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+                let count = try unsafe file.readAvailable(into: bytes, at: 0)
+                scanner = unsafe WALScanner(
+                    header: UnsafeRawBufferPointer(rebasing: bytes[..<count]))
             } catch {
                 failure = error
             }
@@ -107,16 +111,16 @@ struct DatabaseOpening {
         var offset = Int64(WALScanner.headerSize)
         var goesOn = true
         while goesOn {
-            buffer.withUnsafeMutableBytes { bytes in
+            unsafe buffer.withUnsafeMutableBytes { bytes in
                 do throws(StorageError) {
-                    let count = try file.readAvailable(into: bytes, at: offset)
+                    let count = try unsafe file.readAvailable(into: bytes, at: offset)
                     let frames = count / WALScanner.frameSize
                     goesOn = frames == batch
                     for frame in 0..<frames {
                         let start = frame * WALScanner.frameSize
-                        let slice = UnsafeRawBufferPointer(
+                        let slice = unsafe UnsafeRawBufferPointer(
                             rebasing: bytes[start..<start + WALScanner.frameSize])
-                        if scanner?.append(frame: slice) != true {
+                        if unsafe scanner?.append(frame: slice) != true {
                             goesOn = false
                             break
                         }

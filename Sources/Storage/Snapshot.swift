@@ -33,19 +33,20 @@ package final class Snapshot: Sendable {
     ///   - pages: ascending, none beyond `databaseSize`.
     ///   - offsets: where in `buffer` each page goes.
     package func read(
-        _ pages: ArraySlice<PageNumber>, into buffer: UnsafeMutableRawBufferPointer, at offsets: [Int]
+        _ pages: ArraySlice<PageNumber>, into buffer: UnsafeMutableRawBufferPointer,
+        at offsets: [Int]
     ) throws(StorageError) {
         precondition(pages.count == offsets.count)
-        try database.read(pages, at: revision.commit, into: buffer, offsets: offsets)
+        try unsafe database.read(pages, at: revision.commit, into: buffer, offsets: offsets)
     }
 
     /// One page's content.
     package func page(_ page: PageNumber) throws(StorageError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: pageSize)
         var failure: StorageError?
-        bytes.withUnsafeMutableBytes { buffer in
+        unsafe bytes.withUnsafeMutableBytes { buffer in
             do throws(StorageError) {
-                try read([page], into: buffer, at: [0])
+                try unsafe read([page], into: buffer, at: [0])
             } catch {
                 failure = error
             }

@@ -18,9 +18,10 @@ package final class SnapshotExporter {
         let count = min(UInt32(max(1, maximumBytes / pageSize)), snapshot.databaseSize - next + 1)
         let pages = (next..<next + count).compactMap { PageNumber($0) }
         var failure: StorageError?
-        var bytes = [UInt8](unsafeUninitializedCapacity: pages.count * pageSize) { buffer, size in
+        var bytes = unsafe [UInt8](unsafeUninitializedCapacity: pages.count * pageSize) {
+            buffer, size in
             do throws(StorageError) {
-                try snapshot.read(
+                try unsafe snapshot.read(
                     pages[...], into: UnsafeMutableRawBufferPointer(buffer),
                     at: pages.indices.map { $0 * pageSize })
                 size = pages.count * pageSize

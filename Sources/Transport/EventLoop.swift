@@ -12,7 +12,7 @@ internal import Synchronization
 ///
 /// `@unchecked Sendable`: the variables belong to the loop's thread, except for `posted` and
 /// `thread`, which synchronise themselves.
-package final class EventLoop: @unchecked Sendable {
+@safe package final class EventLoop: @unchecked Sendable {
     package typealias Job = @Sendable () -> Void
 
     private struct Posted {
@@ -44,6 +44,7 @@ package final class EventLoop: @unchecked Sendable {
     private var isStopping = false
     private var hasOwnJobs = false
 
+    // SAFETY: lives from `init` to `deinit`; only the loop's thread touches it.
     /// Where sockets read to before their bytes are looked at; valid until the next read.
     let readBuffer: UnsafeMutableRawBufferPointer
 
@@ -58,7 +59,7 @@ package final class EventLoop: @unchecked Sendable {
             SystemCall.close(epoll)
             throw error
         }
-        readBuffer = .allocate(byteCount: Self.readBufferSize, alignment: 16)
+        unsafe readBuffer = .allocate(byteCount: Self.readBufferSize, alignment: 16)
         now = SystemCall.monotonicTime()
         // Edge-triggered, so every write to the event is reported once, and it need not be read.
         try SystemCall.watch(
@@ -68,7 +69,7 @@ package final class EventLoop: @unchecked Sendable {
     deinit {
         SystemCall.close(epoll)
         SystemCall.close(wakeUp)
-        readBuffer.deallocate()
+        unsafe readBuffer.deallocate()
     }
 
     // MARK: From any thread
@@ -78,7 +79,7 @@ package final class EventLoop: @unchecked Sendable {
         SystemCall.ignorePipeSignal()
         running.enter()
         DispatchQueue(label: "tidemark.\(name)", qos: .userInitiated).async {
-            _ = clinux_set_thread_name(name)
+            _ = unsafe clinux_set_thread_name(name)
             self.run()
             self.running.leave()
         }
@@ -162,13 +163,13 @@ package final class EventLoop: @unchecked Sendable {
 
     private func run() {
         thread.store(pthread_self(), ordering: .relaxed)
-        withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.eventsPerWait) {
+        unsafe withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.eventsPerWait) {
             events in
             while !isStopping {
-                let count = SystemCall.wait(
+                let count = unsafe SystemCall.wait(
                     in: epoll, events: events, milliseconds: timeoutMilliseconds())
                 now = SystemCall.monotonicTime()
-                for index in 0..<count { dispatch(events[index]) }
+                for index in 0..<count { unsafe dispatch(events[index]) }
                 runPostedJobs()
                 while let timer = timers.popExpired(now: now) { timer.action() }
             }
@@ -185,15 +186,17 @@ package final class EventLoop: @unchecked Sendable {
     }
 
     private func dispatch(_ event: epoll_event) {
-        let token = event.data.u64
+        let token = unsafe event.data.u64
         guard token != Self.wakeUpToken else { return }
         let slot = slots[Int(token & 0xFFFF_FFFF)]
         guard slot.generation == UInt32(token >> 32), let handler = slot.handler else { return }
         var events: SocketEvents = []
-        if event.events & EPOLLIN.rawValue != 0 { events.insert(.readable) }
-        if event.events & EPOLLOUT.rawValue != 0 { events.insert(.writable) }
-        if event.events & EPOLLRDHUP.rawValue != 0 { events.insert(.peerFinished) }
-        if event.events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 { events.insert(.failed) }
+        if unsafe event.events & EPOLLIN.rawValue != 0 { events.insert(.readable) }
+        if unsafe event.events & EPOLLOUT.rawValue != 0 { events.insert(.writable) }
+        if unsafe event.events & EPOLLRDHUP.rawValue != 0 { events.insert(.peerFinished) }
+        if unsafe event.events & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 {
+            events.insert(.failed)
+        }
         handler.handle(events)
     }
 

@@ -55,8 +55,9 @@ struct OutputQueue {
 
     /// Calls `body` with the first pieces, without copying them.
     func withPieces<Result>(_ body: (UnsafeMutableBufferPointer<iovec>) -> Result) -> Result {
-        withUnsafeTemporaryAllocation(of: iovec.self, capacity: Self.piecesPerCall) { vector in
-            collect(into: vector, filled: 0, body)
+        unsafe withUnsafeTemporaryAllocation(of: iovec.self, capacity: Self.piecesPerCall) {
+            vector in
+            unsafe collect(into: vector, filled: 0, body)
         }
     }
 
@@ -67,17 +68,17 @@ struct OutputQueue {
     ) -> Result {
         let index = first + filled
         guard index < pieces.count, filled < vector.count else {
-            return body(UnsafeMutableBufferPointer(rebasing: vector[..<filled]))
+            return unsafe body(UnsafeMutableBufferPointer(rebasing: vector[..<filled]))
         }
-        return pieces[index].withUnsafeBytes { bytes in
+        return unsafe pieces[index].withUnsafeBytes { bytes in
             let skipped = filled == 0 ? sentOfFirst : 0
             // SAFETY: sendmsg only reads through the pointer.
-            vector.initializeElement(
+            unsafe vector.initializeElement(
                 at: filled,
                 to: iovec(
                     iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress! + skipped),
                     iov_len: bytes.count - skipped))
-            return collect(into: vector, filled: filled + 1, body)
+            return unsafe collect(into: vector, filled: filled + 1, body)
         }
     }
 }

@@ -20,25 +20,25 @@ package struct SocketAddress: Sendable, CustomStringConvertible {
     ) throws(TransportError) -> [SocketAddress] {
         var host = host
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
-        var hints = addrinfo()
-        hints.ai_family = AF_UNSPEC
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        hints.ai_flags = AI_PASSIVE
+        var hints = unsafe addrinfo()
+        unsafe hints.ai_family = AF_UNSPEC
+        unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        unsafe hints.ai_flags = AI_PASSIVE
         var list: UnsafeMutablePointer<addrinfo>?
-        let code = getaddrinfo(host, String(port), &hints, &list)
+        let code = unsafe getaddrinfo(host, String(port), &hints, &list)
         guard code == 0 else {
-            throw .unknownHost(host, reason: String(cString: gai_strerror(code)))
+            throw .unknownHost(host, reason: unsafe String(cString: gai_strerror(code)))
         }
-        defer { freeaddrinfo(list) }
+        defer { unsafe freeaddrinfo(list) }
         var addresses: [SocketAddress] = []
-        var next = list
-        while let entry = next?.pointee {
-            next = entry.ai_next
-            guard let address = entry.ai_addr else { continue }
+        var next = unsafe list
+        while let entry = unsafe next?.pointee {
+            unsafe next = entry.ai_next
+            guard let address = unsafe entry.ai_addr else { continue }
             var storage = sockaddr_storage()
-            precondition(Int(entry.ai_addrlen) <= MemoryLayout<sockaddr_storage>.size)
-            memcpy(&storage, address, Int(entry.ai_addrlen))
-            addresses.append(SocketAddress(storage: storage, length: entry.ai_addrlen))
+            precondition(unsafe Int(entry.ai_addrlen) <= MemoryLayout<sockaddr_storage>.size)
+            unsafe memcpy(&storage, address, Int(entry.ai_addrlen))
+            unsafe addresses.append(SocketAddress(storage: storage, length: entry.ai_addrlen))
         }
         return addresses.filter { $0.family == AF_INET }
             + addresses.filter { $0.family == AF_INET6 }
@@ -49,28 +49,29 @@ package struct SocketAddress: Sendable, CustomStringConvertible {
     /// The address without the port, IPv6 without brackets.
     package var host: String {
         var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-        let code = withPointer { address, length in
-            getnameinfo(
+        let code = unsafe withPointer { address, length in
+            unsafe getnameinfo(
                 address, length, &text, socklen_t(text.count), nil, 0, Int32(NI_NUMERICHOST))
         }
         precondition(code == 0, "an address of a known family has a numeric form")
-        return text.withUnsafeBufferPointer { bytes in
-            String(decoding: bytes.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+        return unsafe text.withUnsafeBufferPointer { bytes in
+            unsafe String(
+                decoding: bytes.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
         }
     }
 
     package var port: UInt16 {
         get {
-            withPointer { address, _ in
+            unsafe withPointer { address, _ in
                 // SAFETY: the port has the same place in both families (RFC 3493, section 3.3).
-                UInt16(
+                unsafe UInt16(
                     bigEndian: UnsafeRawPointer(address).loadUnaligned(
                         fromByteOffset: 2, as: UInt16.self))
             }
         }
         set {
-            withUnsafeMutableBytes(of: &storage) {
-                $0.storeBytes(of: newValue.bigEndian, toByteOffset: 2, as: UInt16.self)
+            unsafe withUnsafeMutableBytes(of: &storage) {
+                unsafe $0.storeBytes(of: newValue.bigEndian, toByteOffset: 2, as: UInt16.self)
             }
         }
     }
@@ -95,8 +96,8 @@ package struct SocketAddress: Sendable, CustomStringConvertible {
     func withPointer<Result>(
         _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
     ) -> Result {
-        withUnsafePointer(to: storage) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }
+        unsafe withUnsafePointer(to: storage) {
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe body($0, length) }
         }
     }
 }

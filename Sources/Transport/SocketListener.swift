@@ -115,7 +115,7 @@ package final class SocketListener: EventHandler, @unchecked Sendable {
                 default:
                     // accept(2): errors of the connection that was to be accepted; it is gone.
                     logger.debug(
-                        "accept_failed", [("error", String(cString: strerror(code)))])
+                        "accept_failed", [("error", unsafe String(cString: strerror(code)))])
                 }
             }
         }
@@ -155,7 +155,7 @@ package final class SocketListener: EventHandler, @unchecked Sendable {
             logger.warning(
                 "accept_paused",
                 [
-                    ("error", String(cString: strerror(code))),
+                    ("error", unsafe String(cString: strerror(code))),
                     ("connections", String(budget.count)),
                 ])
         }

@@ -91,8 +91,8 @@ package final class StreamSocket: EventHandler {
     /// Reads once and passes what came to `body`, which must not keep it.
     package func read(_ body: (Span<UInt8>) -> Void) -> ReadResult {
         precondition(isOpen)
-        let buffer = loop.readBuffer
-        switch SystemCall.receive(descriptor, into: buffer) {
+        let buffer = unsafe loop.readBuffer
+        switch unsafe SystemCall.receive(descriptor, into: buffer) {
         case .value(0):
             isReadable = false
             peerHasFinished = true
@@ -101,7 +101,7 @@ package final class StreamSocket: EventHandler {
             // A read that does not fill the buffer has emptied the socket (epoll(7)); only the
             // end, once announced, is still to be fetched.
             if count < buffer.count && !peerHasFinished { isReadable = false }
-            body(buffer.bindMemory(to: UInt8.self).span.extracting(0..<count))
+            unsafe body(buffer.bindMemory(to: UInt8.self).span.extracting(0..<count))
             return .bytes
         case .wouldBlock:
             isReadable = false
@@ -127,7 +127,7 @@ package final class StreamSocket: EventHandler {
     package func flush() -> Bool {
         precondition(isOpen)
         while !output.isEmpty && isWritable {
-            switch output.withPieces({ SystemCall.send(descriptor, $0) }) {
+            switch unsafe output.withPieces({ unsafe SystemCall.send(descriptor, $0) }) {
             case .value(let sent):
                 output.consume(sent)
                 lastWriteProgress = loop.now

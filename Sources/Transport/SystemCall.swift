@@ -60,25 +60,25 @@ enum SystemCall {
 
     static func signal(event: Int32) {
         var one: UInt64 = 1
-        _ = call("write") { Glibc.write(event, &one, 8) }
+        _ = call("write") { unsafe Glibc.write(event, &one, 8) }
     }
 
     static func reset(event: Int32) {
         var value: UInt64 = 0
-        _ = call("read") { Glibc.read(event, &value, 8) }
+        _ = call("read") { unsafe Glibc.read(event, &value, 8) }
     }
 
     /// - Parameter token: comes back with every event of the descriptor.
     static func watch(
         _ descriptor: Int32, events: UInt32, token: UInt64, in epoll: Int32
     ) throws(TransportError) {
-        var event = epoll_event(events: events, data: epoll_data_t(u64: token))
-        _ = try checked("epoll_ctl") { epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) }
+        var event = unsafe epoll_event(events: events, data: epoll_data_t(u64: token))
+        _ = try checked("epoll_ctl") { unsafe epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) }
     }
 
     static func unwatch(_ descriptor: Int32, in epoll: Int32) {
-        var event = epoll_event()
-        _ = call("epoll_ctl") { Int(epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, &event)) }
+        var event = unsafe epoll_event()
+        _ = call("epoll_ctl") { unsafe Int(epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, &event)) }
     }
 
     /// Unlike the others it comes back from a signal, with 0, because the time-out would start
@@ -86,7 +86,7 @@ enum SystemCall {
     static func wait(
         in epoll: Int32, events: UnsafeMutableBufferPointer<epoll_event>, milliseconds: Int32
     ) -> Int {
-        let count = epoll_wait(epoll, events.baseAddress, Int32(events.count), milliseconds)
+        let count = unsafe epoll_wait(epoll, events.baseAddress, Int32(events.count), milliseconds)
         if count >= 0 { return Int(count) }
         let code = errno
         precondition(code == EINTR, "epoll_wait failed with \(code)")
@@ -102,7 +102,7 @@ enum SystemCall {
 
     static func bind(_ descriptor: Int32, to address: SocketAddress) throws(TransportError) {
         _ = try checked("bind") {
-            address.withPointer { Glibc.bind(descriptor, $0, $1) }
+            unsafe address.withPointer { unsafe Glibc.bind(descriptor, $0, $1) }
         }
     }
 
@@ -114,9 +114,9 @@ enum SystemCall {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         _ = try checked("getsockname") {
-            withUnsafeMutablePointer(to: &storage) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    getsockname(descriptor, $0, &length)
+            unsafe withUnsafeMutablePointer(to: &storage) {
+                unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    unsafe getsockname(descriptor, $0, &length)
                 }
             }
         }
@@ -130,7 +130,8 @@ enum SystemCall {
     static func setOption(_ descriptor: Int32, level: Int32, name: Int32, value: Int32) {
         var value = value
         _ = call("setsockopt") {
-            Int(setsockopt(descriptor, level, name, &value, socklen_t(MemoryLayout<Int32>.size)))
+            unsafe Int(
+                setsockopt(descriptor, level, name, &value, socklen_t(MemoryLayout<Int32>.size)))
         }
     }
 
@@ -138,7 +139,7 @@ enum SystemCall {
     static func resetOnClose(_ descriptor: Int32) {
         var value = linger(l_onoff: 1, l_linger: 0)
         _ = call("setsockopt") {
-            Int(
+            unsafe Int(
                 setsockopt(
                     descriptor, SOL_SOCKET, SO_LINGER, &value,
                     socklen_t(MemoryLayout<linger>.size)))
@@ -152,22 +153,22 @@ enum SystemCall {
 
     static func receive(_ descriptor: Int32, into buffer: UnsafeMutableRawBufferPointer) -> Outcome
     {
-        call("recv") { recv(descriptor, buffer.baseAddress, buffer.count, 0) }
+        call("recv") { unsafe recv(descriptor, buffer.baseAddress, buffer.count, 0) }
     }
 
     static func send(
         _ descriptor: Int32, _ pieces: UnsafeMutableBufferPointer<iovec>
     ) -> Outcome {
-        var message = msghdr()
-        message.msg_iov = pieces.baseAddress
-        message.msg_iovlen = pieces.count
-        return call("sendmsg") { sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL)) }
+        var message = unsafe msghdr()
+        unsafe message.msg_iov = pieces.baseAddress
+        unsafe message.msg_iovlen = pieces.count
+        return call("sendmsg") { unsafe sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL)) }
     }
 
     /// Bytes that the peer has not acknowledged (tcp(7), SIOCOUTQ).
     static func unacknowledgedCount(_ descriptor: Int32) -> Int {
         var count: Int32 = 0
-        _ = call("ioctl") { Int(clinux_unsent_count(descriptor, &count)) }
+        _ = call("ioctl") { unsafe Int(clinux_unsent_count(descriptor, &count)) }
         return Int(count)
     }
 
@@ -180,14 +181,14 @@ enum SystemCall {
     /// Nanoseconds of a clock that neither jumps nor runs backwards.
     static func monotonicTime() -> UInt64 {
         var time = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &time)
+        unsafe clock_gettime(CLOCK_MONOTONIC, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 
     /// Whole seconds since 1970, precise to a few milliseconds and therefore cheap.
     static func wallClockSeconds() -> Int {
         var time = timespec()
-        clock_gettime(CLOCK_REALTIME_COARSE, &time)
+        unsafe clock_gettime(CLOCK_REALTIME_COARSE, &time)
         return Int(time.tv_sec)
     }
 }

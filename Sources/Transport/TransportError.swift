@@ -9,7 +9,7 @@ package enum TransportError: Error, Equatable, CustomStringConvertible {
 
     package var description: String {
         switch self {
-        case .systemCall(let name, let code): "\(name): \(String(cString: strerror(code)))"
+        case .systemCall(let name, let code): "\(name): \(unsafe String(cString: strerror(code)))"
         case .unknownHost(let host, let reason): "cannot resolve \(host): \(reason)"
         }
     }

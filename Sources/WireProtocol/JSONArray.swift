@@ -9,14 +9,14 @@ internal import CSimdJSON
     private let document: JSONDocument
 
     init(_ cursor: csimdjson_cursor, underestimatedCount: Int, in document: JSONDocument) {
-        self.cursor = cursor
+        unsafe self.cursor = cursor
         self.underestimatedCount = underestimatedCount
         self.document = document
     }
 
     package mutating func next() -> JSONElement? {
-        var element = csimdjson_element()
-        guard csimdjson_next(&cursor, &element) else { return nil }
-        return JSONElement(element, in: document)
+        var element = unsafe csimdjson_element()
+        guard unsafe csimdjson_next(&cursor, &element) else { return nil }
+        return unsafe JSONElement(element, in: document)
     }
 }

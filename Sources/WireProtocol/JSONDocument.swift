@@ -18,21 +18,21 @@ internal import CSimdJSON
         parsing bytes: [UInt8], maximumDepth: Int = JSONDocument.defaultMaximumDepth
     ) throws(JSONError) {
         var opened: OpaquePointer?
-        var root = csimdjson_element()
-        let code = csimdjson_parse(bytes, bytes.count, maximumDepth, &opened, &root)
-        guard code == csimdjson_success, let opened else {
+        var root = unsafe csimdjson_element()
+        let code = unsafe csimdjson_parse(bytes, bytes.count, maximumDepth, &opened, &root)
+        guard code == csimdjson_success, let opened = unsafe opened else {
             switch code {
             case csimdjson_depth_error: throw .tooDeep(limit: maximumDepth)
             case csimdjson_capacity: throw .tooLarge
             case csimdjson_memalloc: throw .outOfMemory
-            default: throw .malformed(reason: String(cString: csimdjson_error_message(code)))
+            default: throw .malformed(reason: unsafe String(cString: csimdjson_error_message(code)))
             }
         }
-        handle = opened
-        rootElement = root
+        unsafe handle = opened
+        unsafe rootElement = root
     }
 
-    deinit { csimdjson_free(handle) }
+    deinit { unsafe csimdjson_free(handle) }
 
-    package var root: JSONElement { JSONElement(rootElement, in: self) }
+    package var root: JSONElement { unsafe JSONElement(rootElement, in: self) }
 }

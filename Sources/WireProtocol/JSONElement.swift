@@ -12,12 +12,12 @@ internal import CSimdJSON
     private let document: JSONDocument
 
     init(_ element: csimdjson_element, in document: JSONDocument) {
-        self.element = element
+        unsafe self.element = element
         self.document = document
     }
 
     package var kind: Kind {
-        switch csimdjson_get_kind(element) {
+        switch unsafe csimdjson_get_kind(element) {
         case CSIMDJSON_NULL: .null
         case CSIMDJSON_BOOL: .bool
         case CSIMDJSON_STRING: .string
@@ -31,24 +31,24 @@ internal import CSimdJSON
 
     package var bool: Bool? {
         var value = false
-        return csimdjson_get_bool(element, &value) ? value : nil
+        return unsafe csimdjson_get_bool(element, &value) ? value : nil
     }
 
     /// A number that was written without fraction and exponent and fits.
     package var int64: Int64? {
         var value: Int64 = 0
-        return csimdjson_get_int64(element, &value) ? value : nil
+        return unsafe csimdjson_get_int64(element, &value) ? value : nil
     }
 
     /// Any number, rounded to the nearest double.
     package var double: Double? {
         var value = 0.0
-        return csimdjson_get_double(element, &value) ? value : nil
+        return unsafe csimdjson_get_double(element, &value) ? value : nil
     }
 
     /// May hold NUL characters.
     package var string: String? {
-        withUTF8 { String(decoding: $0, as: UTF8.self) }
+        unsafe withUTF8 { unsafe String(decoding: $0, as: UTF8.self) }
     }
 
     /// The bytes of a string, for the time of the call.
@@ -57,15 +57,15 @@ internal import CSimdJSON
     ) throws(Failure) -> Result? {
         var bytes: UnsafePointer<CChar>?
         var length = 0
-        guard csimdjson_get_string(element, &bytes, &length) else { return nil }
+        guard unsafe csimdjson_get_string(element, &bytes, &length) else { return nil }
         defer { withExtendedLifetime(document) {} }
-        return try body(UnsafeRawBufferPointer(start: bytes, count: length))
+        return unsafe try body(UnsafeRawBufferPointer(start: bytes, count: length))
     }
 
     /// Whether this is the string `text`; allocates nothing.
     package func equals(_ text: StaticString) -> Bool {
-        withUTF8 { bytes in
-            bytes.elementsEqual(
+        unsafe withUTF8 { bytes in
+            unsafe bytes.elementsEqual(
                 UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
         } ?? false
     }
@@ -73,22 +73,24 @@ internal import CSimdJSON
     /// The value of an object's key; of the first, where the key is there twice. Nil without the
     /// key and for anything but an object.
     package subscript(_ key: StaticString) -> JSONElement? {
-        var value = csimdjson_element()
+        var value = unsafe csimdjson_element()
         let isFound = key.withUTF8Buffer { bytes in
-            bytes.withMemoryRebound(to: CChar.self) {
-                csimdjson_find(element, $0.baseAddress, $0.count, &value)
+            unsafe bytes.withMemoryRebound(to: CChar.self) {
+                unsafe csimdjson_find(element, $0.baseAddress, $0.count, &value)
             }
         }
-        return isFound ? JSONElement(value, in: document) : nil
+        return unsafe isFound ? JSONElement(value, in: document) : nil
     }
 
     /// The values of an array; nil for anything else.
     package var array: JSONArray? {
         var count = 0
-        var cursor = csimdjson_cursor()
-        guard csimdjson_get_count(element, &count), csimdjson_begin_array(element, &cursor) else {
+        var cursor = unsafe csimdjson_cursor()
+        guard unsafe csimdjson_get_count(element, &count),
+            unsafe csimdjson_begin_array(element, &cursor)
+        else {
             return nil
         }
-        return JSONArray(cursor, underestimatedCount: count, in: document)
+        return unsafe JSONArray(cursor, underestimatedCount: count, in: document)
     }
 }

@@ -79,7 +79,7 @@ package struct JSONWriter {
     package mutating func string(_ text: String) {
         beginString()
         var text = text
-        text.withUTF8 { appendEscaped(UnsafeRawBufferPointer($0)) }
+        text.withUTF8 { unsafe appendEscaped(UnsafeRawBufferPointer($0)) }
         endString()
     }
 
@@ -90,17 +90,17 @@ package struct JSONWriter {
     /// A string of UTF-8 that may be broken, as SQLite may hold it: each broken sequence becomes
     /// U+FFFD.
     package mutating func string(repairing text: UnsafeRawBufferPointer) {
-        let codeUnits = text.bindMemory(to: UInt8.self)
-        let isValid = (try? UTF8Span(validating: codeUnits.span)) != nil
-        guard isValid else { return string(String(decoding: codeUnits, as: UTF8.self)) }
+        let codeUnits = unsafe text.bindMemory(to: UInt8.self)
+        let isValid = unsafe (try? UTF8Span(validating: codeUnits.span)) != nil
+        guard isValid else { return unsafe string(String(decoding: codeUnits, as: UTF8.self)) }
         beginString()
-        appendEscaped(text)
+        unsafe appendEscaped(text)
         endString()
     }
 
     package mutating func base64String(_ blob: UnsafeRawBufferPointer) {
         beginString()
-        Base64.encode(blob, into: &bytes)
+        unsafe Base64.encode(blob, into: &bytes)
         endString()
     }
 
@@ -127,7 +127,7 @@ package struct JSONWriter {
     private mutating func appendLiteral(_ text: StaticString, quoted: Bool) {
         separate()
         if quoted { bytes.append(UInt8(ascii: "\"")) }
-        bytes.append(
+        unsafe bytes.append(
             contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
         if quoted { bytes.append(UInt8(ascii: "\"")) }
     }
@@ -145,15 +145,16 @@ package struct JSONWriter {
     /// Copies the stretches between characters that need escapes (RFC 8259, 7) whole.
     private mutating func appendEscaped(_ text: UnsafeRawBufferPointer) {
         var copied = 0
-        for (index, byte) in text.enumerated() {
+        for index in 0..<text.count {
+            let byte = unsafe text[index]
             guard byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") else {
                 continue
             }
-            bytes.append(contentsOf: text[copied..<index])
+            unsafe bytes.append(contentsOf: text[copied..<index])
             appendEscape(of: byte)
             copied = index + 1
         }
-        bytes.append(contentsOf: text[copied...])
+        unsafe bytes.append(contentsOf: text[copied...])
     }
 
     private mutating func appendEscape(of byte: UInt8) {

@@ -30,21 +30,21 @@ package enum PageFraming {
     /// many bytes were written, `prefixSize(of: id)`.
     package static func writePrefix(of id: PageID, into bytes: UnsafeMutableRawPointer) -> Int {
         let messageSize = idFieldSize(of: id) + pageFieldPrefixSize + pageSize
-        var count = Varint.write(UInt64(messageSize), into: bytes)
+        var count = unsafe Varint.write(UInt64(messageSize), into: bytes)
         if id.rawValue != 0 {
-            bytes.storeBytes(of: 0x08, toByteOffset: count, as: UInt8.self)
+            unsafe bytes.storeBytes(of: 0x08, toByteOffset: count, as: UInt8.self)
             count += 1
-            count += Varint.write(UInt64(id.rawValue), into: bytes + count)
+            unsafe count += Varint.write(UInt64(id.rawValue), into: bytes + count)
         }
-        bytes.storeBytes(of: 0x12, toByteOffset: count, as: UInt8.self)
-        return count + 1 + Varint.write(UInt64(pageSize), into: bytes + count + 1)
+        unsafe bytes.storeBytes(of: 0x12, toByteOffset: count, as: UInt8.self)
+        return unsafe count + 1 + Varint.write(UInt64(pageSize), into: bytes + count + 1)
     }
 
     /// Appends what stands before the page.
     package static func appendPrefix(of id: PageID, to bytes: inout [UInt8]) {
-        withUnsafeTemporaryAllocation(byteCount: maximumPrefixSize, alignment: 1) { buffer in
-            let count = writePrefix(of: id, into: buffer.baseAddress!)
-            bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+        unsafe withUnsafeTemporaryAllocation(byteCount: maximumPrefixSize, alignment: 1) { buffer in
+            let count = unsafe writePrefix(of: id, into: buffer.baseAddress!)
+            unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
         }
     }
 

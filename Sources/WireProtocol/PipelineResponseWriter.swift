@@ -278,7 +278,7 @@ extension PipelineResponseWriter {
             beginValue(#"{"type":"text","value":"#)
             json.string(text)
             json.endObject()
-        case .blob(let blob): blob.withUnsafeBytes { appendBlob($0) }
+        case .blob(let blob): unsafe blob.withUnsafeBytes { unsafe appendBlob($0) }
         }
     }
 
@@ -303,13 +303,13 @@ extension PipelineResponseWriter {
     /// UTF-8 straight from SQLite, which may hold anything; broken sequences become U+FFFD.
     package mutating func appendText(_ text: UnsafeRawBufferPointer) {
         beginValue(#"{"type":"text","value":"#)
-        json.string(repairing: text)
+        unsafe json.string(repairing: text)
         json.endObject()
     }
 
     package mutating func appendBlob(_ blob: UnsafeRawBufferPointer) {
         beginValue(#"{"type":"blob","base64":"#)
-        json.base64String(blob)
+        unsafe json.base64String(blob)
         json.endObject()
     }
 

@@ -2,5 +2,5 @@ internal import CProtobufC
 
 /// The protobuf-c library that this process uses.
 package enum ProtobufLibrary {
-    package static var version: String { String(cString: protobuf_c_version()) }
+    package static var version: String { unsafe String(cString: protobuf_c_version()) }
 }

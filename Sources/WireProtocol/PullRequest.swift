@@ -51,40 +51,42 @@ extension PullRequest {
             throw .tooLarge(size: bytes.count, limit: Self.maximumSize)
         }
         if bytes.isEmpty { return }
-        guard let message = sync__pull_updates_request__unpack(nil, bytes.count, bytes) else {
+        guard let message = unsafe sync__pull_updates_request__unpack(nil, bytes.count, bytes)
+        else {
             throw .malformed
         }
-        defer { sync__pull_updates_request__free_unpacked(message, nil) }
-        try copyFields(of: message.pointee)
+        defer { unsafe sync__pull_updates_request__free_unpacked(message, nil) }
+        try unsafe copyFields(of: message.pointee)
     }
 
     /// The only place where values leave the C message, which is freed after it.
     private mutating func copyFields(
         of message: Sync__PullUpdatesRequest
     ) throws(PullRequestError) {
-        serverRevision = try Self.text(message.server_revision, of: "server_revision")
-        clientRevision = try Self.text(message.client_revision, of: "client_revision")
-        querySelector = try Self.text(message.server_query_selector, of: "server_query_selector")
-        longPollTimeoutMilliseconds = message.long_poll_timeout_ms
-        selector = [UInt8](UnsafeBufferPointer(message.server_pages_selector))
+        serverRevision = try unsafe Self.text(message.server_revision, of: "server_revision")
+        clientRevision = try unsafe Self.text(message.client_revision, of: "client_revision")
+        querySelector = try unsafe Self.text(
+            message.server_query_selector, of: "server_query_selector")
+        longPollTimeoutMilliseconds = unsafe message.long_poll_timeout_ms
+        selector = unsafe [UInt8](UnsafeBufferPointer(message.server_pages_selector))
         encoding =
-            switch message.encoding {
+            switch unsafe message.encoding {
             case SYNC__PAGE_ENCODING__RAW: .raw
             case SYNC__PAGE_ENCODING__ZSTD: .zstd
-            default: .other(UInt32(truncatingIfNeeded: message.encoding.rawValue))
+            default: unsafe .other(UInt32(truncatingIfNeeded: message.encoding.rawValue))
             }
         streamKind =
-            switch message.stream_kind {
+            switch unsafe message.stream_kind {
             case SYNC__STREAM_KIND__PAGES: .pages
             case SYNC__STREAM_KIND__MVCC_LOGICAL_LOG: .mvccLogicalLog
-            default: .other(UInt32(truncatingIfNeeded: message.stream_kind.rawValue))
+            default: unsafe .other(UInt32(truncatingIfNeeded: message.stream_kind.rawValue))
             }
     }
 
     private static func text(
         _ data: ProtobufCBinaryData, of field: StaticString
     ) throws(PullRequestError) -> String {
-        guard let text = String(validating: UnsafeBufferPointer(data), as: UTF8.self) else {
+        guard let text = unsafe String(validating: UnsafeBufferPointer(data), as: UTF8.self) else {
             throw .invalidUTF8(field: field.description)
         }
         return text
@@ -94,6 +96,6 @@ extension PullRequest {
 extension UnsafeBufferPointer<UInt8> {
     /// A view of bytes that a C message owns.
     init(_ data: ProtobufCBinaryData) {
-        self.init(start: data.data, count: data.len)
+        unsafe self.init(start: data.data, count: data.len)
     }
 }

@@ -69,30 +69,32 @@ package struct PullResponseDecoder {
     }
 
     private static func decodeHeader(_ bytes: [UInt8]) throws(DecodingError) -> PullResponseHeader {
-        guard let message = sync__pull_updates_response__unpack(nil, bytes.count, bytes) else {
+        guard let message = unsafe sync__pull_updates_response__unpack(nil, bytes.count, bytes)
+        else {
             throw .malformedHeader
         }
-        defer { sync__pull_updates_response__free_unpacked(message, nil) }
-        let revision = String(
+        defer { unsafe sync__pull_updates_response__free_unpacked(message, nil) }
+        let revision = unsafe String(
             validating: UnsafeBufferPointer(message.pointee.server_revision), as: UTF8.self)
         guard let revision, !revision.isEmpty else { throw .malformedHeader }
-        guard message.pointee.raw_encoding != nil, message.pointee.zstd_encoding == nil,
-            message.pointee.protocol == SYNC__SYNC_PROTOCOL__PAGES_PROTOCOL,
-            message.pointee.apply_mode == SYNC__APPLY_MODE__INCREMENTAL,
-            message.pointee.stream_kind == SYNC__STREAM_KIND__PAGES
+        guard unsafe message.pointee.raw_encoding != nil,
+            unsafe message.pointee.zstd_encoding == nil,
+            unsafe message.pointee.protocol == SYNC__SYNC_PROTOCOL__PAGES_PROTOCOL,
+            unsafe message.pointee.apply_mode == SYNC__APPLY_MODE__INCREMENTAL,
+            unsafe message.pointee.stream_kind == SYNC__STREAM_KIND__PAGES
         else { throw .unsupportedEncoding }
         return PullResponseHeader(
-            serverRevision: revision, databaseSize: message.pointee.db_size)
+            serverRevision: revision, databaseSize: unsafe message.pointee.db_size)
     }
 
     private static func decodePage(_ bytes: [UInt8]) throws(DecodingError) -> Message {
-        guard let message = sync__page_data__unpack(nil, bytes.count, bytes) else {
+        guard let message = unsafe sync__page_data__unpack(nil, bytes.count, bytes) else {
             throw .malformedPage
         }
-        defer { sync__page_data__free_unpacked(message, nil) }
-        guard let id = UInt32(exactly: message.pointee.page_id),
-            message.pointee.encoded_page.len == pageSize
+        defer { unsafe sync__page_data__free_unpacked(message, nil) }
+        guard let id = unsafe UInt32(exactly: message.pointee.page_id),
+            unsafe message.pointee.encoded_page.len == pageSize
         else { throw .malformedPage }
-        return .page(PageID(id), [UInt8](UnsafeBufferPointer(message.pointee.encoded_page)))
+        return unsafe .page(PageID(id), [UInt8](UnsafeBufferPointer(message.pointee.encoded_page)))
     }
 }

@@ -6,14 +6,14 @@ struct SQLTextMemo {
     private var last = ""
 
     mutating func text(of element: JSONElement) throws(PipelineDecodingError) -> String {
-        let text = element.withUTF8 { bytes in
+        let text = unsafe element.withUTF8 { bytes in
             var isLast = false
             last.withUTF8 {
                 isLast =
-                    $0.count == bytes.count
+                    unsafe $0.count == bytes.count
                     && ($0.isEmpty || memcmp($0.baseAddress!, bytes.baseAddress!, $0.count) == 0)
             }
-            if !isLast { last = String(decoding: bytes, as: UTF8.self) }
+            if !isLast { last = unsafe String(decoding: bytes, as: UTF8.self) }
             return last
         }
         guard let text else { throw .invalid("expected a string") }

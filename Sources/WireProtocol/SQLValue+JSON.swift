@@ -33,7 +33,7 @@ extension SQLValue {
     }
 
     private static func integer(_ element: JSONElement) throws(PipelineDecodingError) -> Int64 {
-        if let value = element.withUTF8(Self.decimal) {
+        if let value = unsafe element.withUTF8(Self.decimal) {
             guard let value else { throw .invalid("expected a decimal integer of 64 bits") }
             return value
         }
@@ -46,12 +46,13 @@ extension SQLValue {
 
     /// `-` and digits; nil for anything else and for what does not fit.
     private static func decimal(_ text: UnsafeRawBufferPointer) -> Int64? {
-        let isNegative = text.first == UInt8(ascii: "-")
-        let digits = isNegative ? text.dropFirst() : text[...]
-        guard !digits.isEmpty else { return nil }
+        let isNegative = unsafe text.first == UInt8(ascii: "-")
+        let digits = unsafe isNegative ? text.dropFirst() : text[...]
+        guard unsafe !digits.isEmpty else { return nil }
         // Counted below zero, where the smallest value has its place.
         var value: Int64 = 0
-        for digit in digits {
+        for index in unsafe digits.indices {
+            let digit = unsafe digits[index]
             guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
             let (product, overflowed) = value.multipliedReportingOverflow(by: 10)
             let (sum, underflowed) = product.subtractingReportingOverflow(
@@ -69,7 +70,7 @@ extension SQLValue {
     }
 
     private static func blob(_ element: JSONElement) throws(PipelineDecodingError) -> [UInt8] {
-        guard let blob = element.withUTF8(Base64.decode) else {
+        guard let blob = unsafe element.withUTF8(Base64.decode) else {
             throw .invalid("expected a string")
         }
         guard let blob else { throw .invalid("expected base64") }

@@ -13,12 +13,12 @@ enum Varint {
         var rest = value
         var count = 0
         while rest >= 0x80 {
-            bytes.storeBytes(
+            unsafe bytes.storeBytes(
                 of: UInt8(truncatingIfNeeded: rest) | 0x80, toByteOffset: count, as: UInt8.self)
             rest >>= 7
             count += 1
         }
-        bytes.storeBytes(of: UInt8(rest), toByteOffset: count, as: UInt8.self)
+        unsafe bytes.storeBytes(of: UInt8(rest), toByteOffset: count, as: UInt8.self)
         return count + 1
     }
 }

@@ -12,15 +12,15 @@ enum LibraryVersions {
     /// Sorted by name.
     static var all: [(name: String, version: String)] {
         [
-            ("curl", String(cString: ccurl_version())),
+            ("curl", unsafe String(cString: ccurl_version())),
             ("protobuf-c", ProtobufLibrary.version),
             ("roaring", CodecLibraries.roaringVersion),
             ("sqlite", SQLiteLibrary.version),
             ("zstd", CodecLibraries.zstdVersion),
-            ("libyaml", String(cString: yaml_get_version_string())),
-            ("nghttp2", String(cString: nghttp2_version(0).pointee.version_str)),
+            ("libyaml", unsafe String(cString: yaml_get_version_string())),
+            ("nghttp2", unsafe String(cString: nghttp2_version(0).pointee.version_str)),
             // "OpenSSL 3.0.15 3 Sep 2024": the second word.
-            ("openssl", word(1, of: String(cString: OpenSSL_version(OPENSSL_VERSION)))),
+            ("openssl", word(1, of: unsafe String(cString: OpenSSL_version(OPENSSL_VERSION)))),
         ].sorted { $0.name < $1.name }
     }
 

@@ -14,11 +14,10 @@ internal import Storage
 func runServer(_ configuration: ServeConfiguration) throws -> Int32 {
     let logger = Logger.standardError(minimumLevel: configuration.logLevel)
     let ended = DispatchSemaphore(value: 0)
-    let signals = TerminationSignals { number in
+    _ = TerminationSignals { number in
         logger.info("stopping", [("signal", "\(number)")])
         ended.signal()
     }
-    defer { signals.stop() }
     let workers = WorkerPool(threadCount: configuration.workers)
     defer { workers.stop() }
     let store = try openStore(configuration, workers: workers, logger: logger)
@@ -36,7 +35,7 @@ func runServer(_ configuration: ServeConfiguration) throws -> Int32 {
     logger.info(
         "ready", [("version", Version.text), ("data", store.directory), ("pid", "\(getpid())")])
     let line = ServeCommand.readyLine(http: bound.http, admin: bound.admin)
-    _ = line.utf8CString.withUnsafeBytes { write(1, $0.baseAddress, $0.count - 1) }
+    _ = unsafe line.utf8CString.withUnsafeBytes { unsafe write(1, $0.baseAddress, $0.count - 1) }
     ended.wait()
     return 0
 }

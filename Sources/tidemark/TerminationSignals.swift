@@ -1,45 +1,32 @@
 internal import Dispatch
 internal import Glibc
-internal import Synchronization
 
-/// Turns SIGTERM and SIGINT into a call: the first one runs a closure on a queue of its own, the
-/// second one ends the process at once with `128 + signal`, as a shell would report it.
+/// Watches for SIGTERM and SIGINT: the first one asks for an orderly end, a second one ends the
+/// process at once.
 ///
-/// Make at most one at a time: the disposition of a signal belongs to the whole process.
-final class TerminationSignals {
-    private static let numbers = [SIGTERM, SIGINT]
-
-    private let sources: [any DispatchSourceSignal]
-
-    /// - Parameter onFirst: gets the signal's number; must not block for ever, or the second
-    ///   signal is not seen.
+/// The signals are blocked and waited for, so none is lost between two ways of handling it, as
+/// one can be while a Dispatch signal source is being set up. Create it before any thread starts:
+/// threads inherit the blocked signals.
+final class TerminationSignals: Sendable {
+    /// - Parameter onFirst: gets the signal's number, on a thread of its own.
     init(onFirst: @escaping @Sendable (Int32) -> Void) {
-        let queue = DispatchQueue(label: "tidemark.signals")
-        let hasFired = FiredFlag()
-        sources = Self.numbers.map { number in
-            // Dispatch watches the signal; its default action would still end the process.
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
-            source.setEventHandler {
-                if hasFired.set() { _exit(128 + number) }
-                onFirst(number)
-            }
-            source.resume()
-            return source
+        var signals = sigset_t()
+        unsafe sigemptyset(&signals)
+        unsafe sigaddset(&signals, SIGTERM)
+        unsafe sigaddset(&signals, SIGINT)
+        let code = unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+        precondition(code == 0, "signals cannot be blocked")
+        let awaited = signals
+        DispatchQueue(label: "tidemark.signals").async {
+            onFirst(Self.next(of: awaited))
+            _exit(128 + Self.next(of: awaited))
         }
     }
 
-    /// Gives the signals their default action back.
-    func stop() {
-        for source in sources { source.cancel() }
-        for number in Self.numbers { signal(number, SIG_DFL) }
+    private static func next(of signals: sigset_t) -> Int32 {
+        var signals = signals
+        var number: Int32 = 0
+        while unsafe sigwait(&signals, &number) != 0 {}
+        return number
     }
-}
-
-/// Shared by the handlers of both signals.
-private final class FiredFlag: Sendable {
-    private let value = Atomic(false)
-
-    /// What it was before.
-    func set() -> Bool { value.exchange(true, ordering: .relaxed) }
 }

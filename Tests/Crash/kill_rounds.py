@@ -2,7 +2,7 @@
 """Kills the server under load, again and again, and checks what it promised.
 
 In each round pushers, pullers and plain SQL writers work on two databases until SIGKILL comes at
-a random moment. After the restart:
+a random moment; sometimes it comes again while the server starts. After the restart:
 
 - every acknowledged row is there exactly once, and no transaction is there in part;
 - a revision never named two contents: not before and after a restart, not for two pullers, not
@@ -39,7 +39,8 @@ DATABASES = ("default", "second")
 PUSHERS_PER_DATABASE = 2
 PULLERS_PER_DATABASE = 2
 KEPT_IMAGES = 4
-SHORTEST_ROUND, LONGEST_ROUND = 0.02, 0.4
+SHORTEST_ROUND, LONGEST_ROUND = 0.02, 0.4  # In seconds.
+LONGEST_RECOVERY = 0.06
 NETWORK_ERRORS = (OSError, http.client.HTTPException)
 
 CREATE_CHANGE_TABLE = (
@@ -112,22 +113,29 @@ class Pusher:
         self.acknowledged = 0  # The highest row known to be committed.
         self.pending = None  # Rows sent, perhaps in vain: (first, last, statements).
         self.floor = 0  # Rows up to this one were deleted on purpose.
+        self.lost_answers = 0  # Batches that were committed though their answer never came.
+        self.lost_batches = 0  # Batches that were sent and not committed.
 
     def push(self, peer):
-        if self.pending is None:
+        is_repeated = self.pending is not None
+        if not is_repeated:
             self.pending = self.make_batch()
         _, last, statements = self.pending
-        if self.committed_change(peer) < last:
+        is_committed = self.committed_change(peer) >= last
+        if is_repeated:
+            self.lost_answers += is_committed
+            self.lost_batches += not is_committed
+        if not is_committed:
             self.send(peer, statements)
         self.acknowledged = last
         self.pending = None
 
     def make_batch(self):
         first = self.acknowledged + 1
-        last = first + self.random.choice((0, 0, 0, 1, 3, 20))
+        last = first + self.random.choice((0, 0, 0, 0, 1, 3, 12))
         statements = []
         for row in range(first, last + 1):
-            size = self.random.choice((10, 100, 1000, 3000, 3000, 20_000))
+            size = self.random.choice((10, 100, 300, 1000, 3000, 10_000))
             payload = self.random.randbytes(size)
             statements.append(
                 statement(
@@ -417,6 +425,14 @@ def run_round(server, databases, source):
             raise Violation("a client is stuck though the server is gone")
     if current.problems:
         raise Violation("; ".join(current.problems[:3]))
+    # Many checkpoints or few, and databases that are opened and closed all the time.
+    server.arguments = [
+        f"--min-checkpoint-page-count={source.choice((1, 20, 200, 1000))}",
+        f"--max-open-databases={source.choice((1, 256))}",
+    ]
+    while source.random() < 0.25:
+        # Recovery has to stand a kill, too.
+        server.start_and_kill(source.uniform(0.0, LONGEST_RECOVERY))
     server.start()
     for database in databases:
         database.check_after_restart(server)
@@ -479,7 +495,12 @@ def main():
             server.kill()
 
     seconds = time.monotonic() - started
-    print(f"kill_rounds: {acknowledged} pushes acknowledged in {seconds:.0f} s")
+    pushers = [pusher for database in databases for pusher in database.pushers]
+    print(
+        f"kill_rounds: {acknowledged} pushes acknowledged in {seconds:.0f} s; of those that were "
+        f"cut off, {sum(pusher.lost_answers for pusher in pushers)} had been committed and "
+        f"{sum(pusher.lost_batches for pusher in pushers)} had not"
+    )
     if problem is None:
         shutil.rmtree(directory)
     else:

@@ -97,7 +97,8 @@ def assert_converged(stopped_server, tmp_path):
         assert ours.rows == theirs.rows
         exported = directory / "export.db"
         match = re.search(r"/(?:db|dev)/([^/]+)$", peer.prefix)
-        done = stopped_server.database_command("export", match.group(1) if match else "default", exported)
+        name = match.group(1) if match else "default"
+        done = stopped_server.database_command("export", name, exported)
         assert done.returncode == 0, done.stderr
         export = Contents(exported)
         assert export.integrity == ["ok"]

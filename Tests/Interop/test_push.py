@@ -143,7 +143,9 @@ def test_schema_changes_reach_another_replica(server, peer, table, new_replica, 
     assert_converged(second, peer)
 
 
-def test_rows_of_a_table_dropped_before_the_push(server, peer, table, new_replica, assert_converged):
+def test_rows_of_a_table_dropped_before_the_push(
+    server, peer, table, new_replica, assert_converged
+):
     """The client makes a statement without columns for such rows, which fails; it must go on."""
     replica = new_replica(server.url)
     replica.write("CREATE TABLE brief(x)", "INSERT INTO brief VALUES(1)")

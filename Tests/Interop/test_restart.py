@@ -63,3 +63,10 @@ def test_many_restarts(server, peer, new_replica, assert_converged):
             replica.pull()
     assert peer.sql("SELECT count(*) FROM t") == [(6,)]
     assert_converged(replica, peer)
+
+
+def test_a_stop_right_after_the_start(stopped_server):
+    """A signal that comes as soon as the server is ready must not get lost."""
+    for _ in range(60):
+        stopped_server.start()
+        stopped_server.stop()

@@ -8,6 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+# Options that the caller's environment holds are not those under test.
+ENVIRONMENT = {key: value for key, value in os.environ.items() if not key.startswith("TIDEMARK_")}
 READY_LINE = re.compile(r"^ready http=(127\.0\.0\.1:\d+) admin=(127\.0\.0\.1:\d+)\n$")
 
 
@@ -40,17 +42,9 @@ class Server:
 
     def start(self):
         """Returns once the server says that it is ready."""
-        assert self.process is None, "the server is running"
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                [self.binary, "serve", "--data", str(self.data), "--listen", self.http]
-                + ["--admin-listen", self.admin_address, *self.arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-            )
+        self._launch()
         try:
-            line = self._first_line()
+            line = self._first_line(self.START_SECONDS)
             match = READY_LINE.match(line)
             assert match, f"not ready: stdout {line!r}, stderr:\n{self.log_text()}"
         except BaseException:
@@ -58,8 +52,28 @@ class Server:
             raise
         self.http, self.admin_address = match.groups()
 
-    def _first_line(self):
-        deadline = time.monotonic() + self.START_SECONDS
+    def start_and_kill(self, seconds):
+        """Kills a starting server after that time, or once it is ready."""
+        self._launch()
+        try:
+            self._first_line(seconds)
+        finally:
+            self.kill()
+
+    def _launch(self):
+        assert self.process is None, "the server is running"
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                [self.binary, "serve", "--data", str(self.data), "--listen", self.http]
+                + ["--admin-listen", self.admin_address, *self.arguments],
+                env=ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+
+    def _first_line(self, seconds):
+        deadline = time.monotonic() + seconds
         line = b""
         descriptor = self.process.stdout.fileno()
         while not line.endswith(b"\n"):
@@ -108,6 +122,7 @@ class Server:
         where = ["--admin", self.admin] if running else ["--data", str(self.data)]
         return subprocess.run(
             [self.binary, "db", verb, *map(str, arguments), *where],
+            env=ENVIRONMENT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -13,7 +13,7 @@ package enum DatabaseVFS {
     private static let registry = Mutex<[String: SharedDatabaseFile]>([:])
 
     /// Registers the VFS with SQLite; later calls do nothing.
-    package static func install() { _ = installation }
+    package static func install() { _ = unsafe installation }
 
     /// Makes `path` a database that connections of this VFS may open.
     ///
@@ -37,26 +37,27 @@ package enum DatabaseVFS {
     // SAFETY: written once, by the lazy initializer; SQLite keeps the pointer for ever and only
     // reads through it.
     nonisolated(unsafe) private static let installation: UnsafeMutablePointer<sqlite3_vfs> = {
-        guard let unix = sqlite3_vfs_find("unix") else {
+        guard let unix = unsafe sqlite3_vfs_find("unix") else {
             preconditionFailure("SQLite was built without its unix VFS")
         }
         let vfs = UnsafeMutablePointer<sqlite3_vfs>.allocate(capacity: 1)
-        vfs.initialize(to: unix.pointee)
-        vfs.pointee.szOsFile = Int32(MemoryLayout<csqlite_file>.size) + unix.pointee.szOsFile
-        vfs.pointee.pNext = nil
-        vfs.pointee.zName = UnsafePointer(strdup(name))
-        vfs.pointee.pAppData = UnsafeMutableRawPointer(unix)
-        vfs.pointee.xOpen = { vfs, path, file, flags, outFlags in
-            ObservedFile.open(vfs: vfs, path: path, file: file, flags: flags, outFlags: outFlags)
+        unsafe vfs.initialize(to: unix.pointee)
+        unsafe vfs.pointee.szOsFile = Int32(MemoryLayout<csqlite_file>.size) + unix.pointee.szOsFile
+        unsafe vfs.pointee.pNext = nil
+        unsafe vfs.pointee.zName = UnsafePointer(strdup(name))
+        unsafe vfs.pointee.pAppData = UnsafeMutableRawPointer(unix)
+        unsafe vfs.pointee.xOpen = { vfs, path, file, flags, outFlags in
+            unsafe ObservedFile.open(
+                vfs: vfs, path: path, file: file, flags: flags, outFlags: outFlags)
         }
         // The other methods take the VFS that they are called with; the unix one's look only at
         // fields that were copied, and its xOpen is given the real one.
-        let code = sqlite3_vfs_register(vfs, 0)
+        let code = unsafe sqlite3_vfs_register(vfs, 0)
         precondition(code == SQLITE_OK, "registering the VFS failed")
-        return vfs
+        return unsafe vfs
     }()
 
     static var unix: UnsafeMutablePointer<sqlite3_vfs>? {
-        installation.pointee.pAppData?.assumingMemoryBound(to: sqlite3_vfs.self)
+        unsafe installation.pointee.pAppData?.assumingMemoryBound(to: sqlite3_vfs.self)
     }
 }

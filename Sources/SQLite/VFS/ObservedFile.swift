@@ -29,29 +29,34 @@ final class ObservedFile {
         file: UnsafeMutablePointer<sqlite3_file>?, flags: Int32,
         outFlags: UnsafeMutablePointer<Int32>?
     ) -> Int32 {
-        guard let unix = DatabaseVFS.unix, let unixOpen = unix.pointee.xOpen, let file else {
+        guard let unix = unsafe DatabaseVFS.unix, let unixOpen = unsafe unix.pointee.xOpen,
+            let file = unsafe file
+        else {
             return SQLITE_CANTOPEN
         }
-        guard let path, let found = sharedFile(for: String(cString: path), flags: flags) else {
+        guard let path = unsafe path,
+            let found = unsafe sharedFile(for: String(cString: path), flags: flags)
+        else {
             // A database that was closed meanwhile must not be opened past its locks.
             guard flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL) == 0 else {
-                file.pointee.pMethods = nil
+                unsafe file.pointee.pMethods = nil
                 return SQLITE_CANTOPEN
             }
             // Nothing of ours: the unix VFS takes the whole allocation, which is large enough.
-            return unixOpen(unix, path, file, flags, outFlags)
+            return unsafe unixOpen(unix, path, file, flags, outFlags)
         }
         let raw = UnsafeMutableRawPointer(file)
-        let real = (raw + MemoryLayout<csqlite_file>.size).assumingMemoryBound(to: sqlite3_file.self)
-        let code = unixOpen(unix, path, real, flags, outFlags)
-        let ours = raw.assumingMemoryBound(to: csqlite_file.self)
-        ours.pointee.base.pMethods = nil
+        let real = unsafe (raw + MemoryLayout<csqlite_file>.size).assumingMemoryBound(
+            to: sqlite3_file.self)
+        let code = unsafe unixOpen(unix, path, real, flags, outFlags)
+        let ours = unsafe raw.assumingMemoryBound(to: csqlite_file.self)
+        unsafe ours.pointee.base.pMethods = nil
         guard code == SQLITE_OK else { return code }
-        ours.pointee.real = real
-        ours.pointee.context = Unmanaged.passRetained(
+        unsafe ours.pointee.real = real
+        unsafe ours.pointee.context = Unmanaged.passRetained(
             ObservedFile(kind: found.kind, shared: found.shared)
         ).toOpaque()
-        ours.pointee.base.pMethods = UnsafePointer(ObservedFileMethods.table)
+        unsafe ours.pointee.base.pMethods = UnsafePointer(ObservedFileMethods.table)
         return SQLITE_OK
     }
 
@@ -77,7 +82,7 @@ final class ObservedFile {
 
     /// What a test makes an operation fail with; a full disk has a code of its own.
     func injectedFailure(_ operation: FileOperationHook.Operation, code: Int32) -> Int32 {
-        guard FileOperationHook.handler != nil else { return SQLITE_OK }
+        guard unsafe FileOperationHook.handler != nil else { return SQLITE_OK }
         let path = kind == .wal ? shared.path + "-wal" : shared.path
         switch FileOperationHook.failure(operation, path) {
         case 0: return SQLITE_OK
@@ -93,7 +98,7 @@ final class ObservedFile {
     func observeWrite(_ bytes: UnsafeRawPointer, count: Int32, offset: Int64) {
         guard kind == .wal, let observer = shared.observer else { return }
         func bigEndian(at index: Int) -> UInt32 {
-            UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self))
+            unsafe UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self))
         }
         if offset == 0 && count == 32 {
             observer.walHeaderWritten(salt1: bigEndian(at: 16), salt2: bigEndian(at: 20))
@@ -131,7 +136,7 @@ final class ObservedFile {
             isAttached = true
             shared.connectionAttached()
         }
-        pointer.pointee = shared.mapRegion(Int(region), extend: extend)
+        unsafe pointer.pointee = shared.mapRegion(Int(region), extend: extend)
         return SQLITE_OK
     }
 

@@ -12,92 +12,97 @@ enum ObservedFileMethods {
         addFileMethods(to: &methods)
         addLockMethods(to: &methods)
         addSharedMemoryMethods(to: &methods)
-        table.initialize(to: methods)
-        return table
+        unsafe table.initialize(to: methods)
+        return unsafe table
     }()
 
     private static func addFileMethods(to methods: inout sqlite3_io_methods) {
-        methods.xClose = { file in
-            let ours = container(file)
-            let real = ours.pointee.real!
-            let context = Unmanaged<ObservedFile>.fromOpaque(ours.pointee.context)
-            context.takeUnretainedValue().close()
-            let code = real.pointee.pMethods.pointee.xClose(real)
-            context.release()
+        unsafe methods.xClose = { file in
+            let ours = unsafe container(file)
+            let real = unsafe ours.pointee.real!
+            let context = unsafe Unmanaged<ObservedFile>.fromOpaque(ours.pointee.context)
+            unsafe context.takeUnretainedValue().close()
+            let code = unsafe real.pointee.pMethods.pointee.xClose(real)
+            unsafe context.release()
             return code
         }
-        methods.xRead = { file, bytes, count, offset in
-            let real = container(file).pointee.real!
-            return real.pointee.pMethods.pointee.xRead(real, bytes, count, offset)
+        unsafe methods.xRead = { file, bytes, count, offset in
+            let real = unsafe container(file).pointee.real!
+            return unsafe real.pointee.pMethods.pointee.xRead(real, bytes, count, offset)
         }
-        methods.xWrite = { file, bytes, count, offset in
-            let ours = container(file)
-            let real = ours.pointee.real!
-            var code = observed(ours).injectedFailure(.write, code: Int32(CSQLITE_IOERR_WRITE))
+        unsafe methods.xWrite = { file, bytes, count, offset in
+            let ours = unsafe container(file)
+            let real = unsafe ours.pointee.real!
+            var code = unsafe observed(ours).injectedFailure(.write, code: Int32(CSQLITE_IOERR_WRITE))
             if code == SQLITE_OK {
-                code = real.pointee.pMethods.pointee.xWrite(real, bytes, count, offset)
+                code = unsafe real.pointee.pMethods.pointee.xWrite(real, bytes, count, offset)
             }
-            if code == SQLITE_OK, let bytes {
-                observed(ours).observeWrite(bytes, count: count, offset: offset)
+            if code == SQLITE_OK, let bytes = unsafe bytes {
+                unsafe observed(ours).observeWrite(bytes, count: count, offset: offset)
             } else if code != SQLITE_FULL {
-                observed(ours).shared.noteFailure()
+                unsafe observed(ours).shared.noteFailure()
             }
             return code
         }
-        methods.xTruncate = { file, size in
-            let real = container(file).pointee.real!
-            let code = observed(container(file)).injectedFailure(
+        unsafe methods.xTruncate = { file, size in
+            let real = unsafe container(file).pointee.real!
+            let code = unsafe observed(container(file)).injectedFailure(
                 .truncate, code: Int32(CSQLITE_IOERR_WRITE))
             guard code == SQLITE_OK else { return code }
-            return real.pointee.pMethods.pointee.xTruncate(real, size)
+            return unsafe real.pointee.pMethods.pointee.xTruncate(real, size)
         }
-        methods.xSync = { file, flags in
-            let real = container(file).pointee.real!
-            var code = observed(container(file)).injectedFailure(
+        unsafe methods.xSync = { file, flags in
+            let real = unsafe container(file).pointee.real!
+            var code = unsafe observed(container(file)).injectedFailure(
                 .synchronize(withTimes: false), code: Int32(CSQLITE_IOERR_FSYNC))
-            if code == SQLITE_OK { code = real.pointee.pMethods.pointee.xSync(real, flags) }
-            if code != SQLITE_OK { observed(container(file)).shared.noteFailure() }
+            if code == SQLITE_OK { code = unsafe real.pointee.pMethods.pointee.xSync(real, flags) }
+            if code != SQLITE_OK { unsafe observed(container(file)).shared.noteFailure() }
             return code
         }
-        methods.xFileSize = { file, size in
-            let real = container(file).pointee.real!
-            return real.pointee.pMethods.pointee.xFileSize(real, size)
+        unsafe methods.xFileSize = { file, size in
+            let real = unsafe container(file).pointee.real!
+            return unsafe real.pointee.pMethods.pointee.xFileSize(real, size)
         }
-        methods.xFileControl = { file, operation, argument in
-            let real = container(file).pointee.real!
-            return real.pointee.pMethods.pointee.xFileControl(real, operation, argument)
+        unsafe methods.xFileControl = { file, operation, argument in
+            let real = unsafe container(file).pointee.real!
+            return unsafe real.pointee.pMethods.pointee.xFileControl(real, operation, argument)
         }
-        methods.xSectorSize = { file in
-            let real = container(file).pointee.real!
-            return real.pointee.pMethods.pointee.xSectorSize(real)
+        unsafe methods.xSectorSize = { file in
+            let real = unsafe container(file).pointee.real!
+            return unsafe real.pointee.pMethods.pointee.xSectorSize(real)
         }
-        methods.xDeviceCharacteristics = { file in
-            let real = container(file).pointee.real!
-            return real.pointee.pMethods.pointee.xDeviceCharacteristics(real)
+        unsafe methods.xDeviceCharacteristics = { file in
+            let real = unsafe container(file).pointee.real!
+            return unsafe real.pointee.pMethods.pointee.xDeviceCharacteristics(real)
         }
     }
 
     private static func addLockMethods(to methods: inout sqlite3_io_methods) {
-        methods.xLock = { file, level in observed(container(file)).lockFile(to: level) }
-        methods.xUnlock = { file, level in observed(container(file)).unlockFile(to: level) }
-        methods.xCheckReservedLock = { file, result in
-            result?.pointee = observed(container(file)).hasReservedLock ? 1 : 0
+        unsafe methods.xLock = { file, level in
+            unsafe observed(container(file)).lockFile(to: level)
+        }
+        unsafe methods.xUnlock = { file, level in
+            unsafe observed(container(file)).unlockFile(to: level)
+        }
+        unsafe methods.xCheckReservedLock = { file, result in
+            unsafe result?.pointee = observed(container(file)).hasReservedLock ? 1 : 0
             return SQLITE_OK
         }
     }
 
     private static func addSharedMemoryMethods(to methods: inout sqlite3_io_methods) {
-        methods.xShmMap = { file, region, size, extend, result in
-            guard let result else { return SQLITE_MISUSE }
-            return observed(container(file)).mapSharedMemory(
+        unsafe methods.xShmMap = { file, region, size, extend, result in
+            guard let result = unsafe result else { return SQLITE_MISUSE }
+            return unsafe observed(container(file)).mapSharedMemory(
                 region: region, size: size, extend: extend != 0, into: result)
         }
-        methods.xShmLock = { file, offset, count, flags in
-            observed(container(file)).lockSharedMemory(offset: offset, count: count, flags: flags)
+        unsafe methods.xShmLock = { file, offset, count, flags in
+            unsafe observed(container(file)).lockSharedMemory(
+                offset: offset, count: count, flags: flags)
         }
-        methods.xShmBarrier = { _ in csqlite_memory_barrier() }
-        methods.xShmUnmap = { file, _ in
-            observed(container(file)).unmapSharedMemory()
+        unsafe methods.xShmBarrier = { _ in csqlite_memory_barrier() }
+        unsafe methods.xShmUnmap = { file, _ in
+            unsafe observed(container(file)).unmapSharedMemory()
             return SQLITE_OK
         }
     }
@@ -108,9 +113,9 @@ enum ObservedFileMethods {
 private func container(
     _ file: UnsafeMutablePointer<sqlite3_file>?
 ) -> UnsafeMutablePointer<csqlite_file> {
-    UnsafeMutableRawPointer(file!).assumingMemoryBound(to: csqlite_file.self)
+    unsafe UnsafeMutableRawPointer(file!).assumingMemoryBound(to: csqlite_file.self)
 }
 
 private func observed(_ file: UnsafeMutablePointer<csqlite_file>) -> ObservedFile {
-    Unmanaged<ObservedFile>.fromOpaque(file.pointee.context).takeUnretainedValue()
+    unsafe Unmanaged<ObservedFile>.fromOpaque(file.pointee.context).takeUnretainedValue()
 }

@@ -30,8 +30,10 @@ package final class SharedDatabaseFile: @unchecked Sendable {
     /// The one of these that a write transaction holds.
     static let writeLock = 0
 
-    private struct State {
-        var regions: [UnsafeMutableRawPointer] = []
+    @safe private struct State {
+        // SAFETY: owned by the file and freed under its mutex, once no connection is left that
+        // SQLite could have handed a region to.
+        var regions: [UnsafeMutableRawPointer] = unsafe []
         /// Holders per lock: a count of sharers, or -1 for one exclusive holder.
         var walLocks = [Int](repeating: 0, count: SharedDatabaseFile.lockCount)
         var connectionCount = 0
@@ -49,7 +51,7 @@ package final class SharedDatabaseFile: @unchecked Sendable {
 
     deinit {
         state.withLock { state in
-            for region in state.regions { region.deallocate() }
+            for index in unsafe state.regions.indices { unsafe state.regions[index].deallocate() }
         }
     }
 
@@ -67,21 +69,21 @@ package final class SharedDatabaseFile: @unchecked Sendable {
         state.withLock { state in
             state.connectionCount -= 1
             guard state.connectionCount == 0 else { return }
-            for region in state.regions { region.deallocate() }
-            state.regions = []
+            for index in unsafe state.regions.indices { unsafe state.regions[index].deallocate() }
+            unsafe state.regions = []
             state.walLocks = [Int](repeating: 0, count: Self.lockCount)
         }
     }
 
     func mapRegion(_ index: Int, extend: Bool) -> UnsafeMutableRawPointer? {
-        state.withLock { state in
-            while extend && state.regions.count <= index {
+        unsafe state.withLock { state in
+            while unsafe extend && state.regions.count <= index {
                 let region = UnsafeMutableRawPointer.allocate(
                     byteCount: Self.regionSize, alignment: 64)
-                region.initializeMemory(as: UInt8.self, repeating: 0, count: Self.regionSize)
-                state.regions.append(region)
+                unsafe region.initializeMemory(as: UInt8.self, repeating: 0, count: Self.regionSize)
+                unsafe state.regions.append(region)
             }
-            return index < state.regions.count ? state.regions[index] : nil
+            return unsafe index < state.regions.count ? state.regions[index] : nil
         }
     }
 
@@ -91,9 +93,10 @@ package final class SharedDatabaseFile: @unchecked Sendable {
     /// Offsets in the wal-index header: https://www.sqlite.org/walformat.html, section 2.1.
     package func walIndexHeader() -> (lastFrame: UInt32, databaseSize: UInt32)? {
         state.withLock { state in
-            guard let region = state.regions.first, region.load(fromByteOffset: 12, as: UInt8.self) != 0
+            guard let region = unsafe state.regions.first,
+                unsafe region.load(fromByteOffset: 12, as: UInt8.self) != 0
             else { return nil }
-            return (
+            return unsafe (
                 region.load(fromByteOffset: 16, as: UInt32.self),
                 region.load(fromByteOffset: 20, as: UInt32.self)
             )

@@ -164,7 +164,7 @@ final class ChangeFile: @unchecked Sendable {
             (count - 8) % UInt64(entrySize) == 0
         else { return nil }
         let body = bytes.dropFirst(recordHeaderSize).prefix(Int(count))
-        guard body.withUnsafeBytes({ CRC32C.checksum($0) }) == checksum,
+        guard unsafe body.withUnsafeBytes({ unsafe CRC32C.checksum($0) }) == checksum,
             let newest = reader.readLittleEndian(UInt64.self)
         else { return nil }
         var changes: [(page: PageNumber, commit: CommitNumber)] = []

@@ -4,24 +4,24 @@ internal import Glibc
 /// Operations on folders and names, each durable when it returns where its name says so.
 package enum Directory {
     package static func create(_ path: String) throws(StorageError) {
-        guard mkdir(path, 0o700) != 0 else { return }
+        guard unsafe mkdir(path, 0o700) != 0 else { return }
         let code = errno
         guard code == EEXIST else { throw .file(operation: "mkdir", path: path, code: code) }
     }
 
     /// The absolute path without symbolic links, as SQLite sees it.
     package static func canonical(_ path: String) throws(StorageError) -> String {
-        guard let resolved = realpath(path, nil) else {
+        guard let resolved = unsafe realpath(path, nil) else {
             throw .file(operation: "resolve", path: path, code: errno)
         }
-        defer { free(resolved) }
-        return String(cString: resolved)
+        defer { unsafe free(resolved) }
+        return unsafe String(cString: resolved)
     }
 
     /// Makes names created, renamed and removed in a folder durable.
     package static func synchronize(_ path: String) throws(StorageError) {
         let descriptor = try File.call("open", path) {
-            open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         }
         defer { close(descriptor) }
         try File.ask(.synchronizeFolder, path)
@@ -29,26 +29,28 @@ package enum Directory {
     }
 
     package static func names(in path: String) throws(StorageError) -> [String] {
-        guard let stream = opendir(path) else {
+        guard let stream = unsafe opendir(path) else {
             throw .file(operation: "opendir", path: path, code: errno)
         }
-        defer { closedir(stream) }
+        defer { unsafe closedir(stream) }
         var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+        while let entry = unsafe readdir(stream) {
+            let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) {
+                    unsafe String(cString: $0)
+                }
             }
             if name != "." && name != ".." { names.append(name) }
         }
         return names.sorted()
     }
 
-    package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+    package static func exists(_ path: String) -> Bool { unsafe access(path, F_OK) == 0 }
 
     /// Renames without replacing. False if `to` exists.
     package static func renameIfAbsent(_ from: String, to: String) throws(StorageError) -> Bool {
         try File.ask(.rename, to)
-        if clinux_rename_noreplace(from, to) == 0 { return true }
+        if unsafe clinux_rename_noreplace(from, to) == 0 { return true }
         let code = errno
         if code == EEXIST { return false }
         throw .file(operation: "rename", path: to, code: code)
@@ -56,24 +58,24 @@ package enum Directory {
 
     package static func renameReplacing(_ from: String, to: String) throws(StorageError) {
         try File.ask(.rename, to)
-        _ = try File.call("rename", to) { rename(from, to) }
+        _ = try File.call("rename", to) { unsafe rename(from, to) }
     }
 
     package static func removeFile(_ path: String) throws(StorageError) {
         try File.ask(.remove, path)
-        guard unlink(path) != 0, errno != ENOENT else { return }
+        guard unsafe unlink(path) != 0, errno != ENOENT else { return }
         throw .file(operation: "unlink", path: path, code: errno)
     }
 
     /// Removes a file, or a folder and the plain files in it.
     package static func remove(_ path: String) throws(StorageError) {
-        if unlink(path) == 0 || errno == ENOENT { return }
+        if unsafe unlink(path) == 0 || errno == ENOENT { return }
         try removeWithFiles(path)
     }
 
     /// Removes a folder and the plain files in it.
     package static func removeWithFiles(_ path: String) throws(StorageError) {
         for name in try names(in: path) { try removeFile(path + "/" + name) }
-        _ = try File.call("rmdir", path) { rmdir(path) }
+        _ = try File.call("rmdir", path) { unsafe rmdir(path) }
     }
 }

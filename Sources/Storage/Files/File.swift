@@ -24,7 +24,9 @@ package final class File: Sendable {
 
     package init(path: String, mode: Mode) throws(StorageError) {
         self.path = path
-        descriptor = try Self.call("open", path) { open(path, mode.flags | O_CLOEXEC, 0o600) }
+        descriptor = try Self.call("open", path) {
+            unsafe open(path, mode.flags | O_CLOEXEC, 0o600)
+        }
     }
 
     deinit { close(descriptor) }
@@ -34,7 +36,7 @@ package final class File: Sendable {
     /// Size in bytes and time of the last change of the content, in nanoseconds since 1970.
     package func status() throws(StorageError) -> (size: Int64, modified: Int64) {
         var status = stat()
-        _ = try Self.call("fstat", path) { fstat(descriptor, &status) }
+        _ = try Self.call("fstat", path) { unsafe fstat(descriptor, &status) }
         return (
             Int64(status.st_size),
             Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
@@ -45,9 +47,9 @@ package final class File: Sendable {
     package func read(
         into buffer: UnsafeMutableRawBufferPointer, at offset: Int64
     ) throws(StorageError) {
-        let count = try readAvailable(into: buffer, at: offset)
+        let count = try unsafe readAvailable(into: buffer, at: offset)
         guard count < buffer.count, let base = buffer.baseAddress else { return }
-        memset(base + count, 0, buffer.count - count)
+        unsafe memset(base + count, 0, buffer.count - count)
     }
 
     /// Reads until `buffer` is full or the file ends. Returns the number of bytes read.
@@ -57,7 +59,10 @@ package final class File: Sendable {
         var done = 0
         while done < buffer.count {
             let count = try Self.call("read", path) {
-                Int(pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset) + done))
+                unsafe Int(
+                    pread(
+                        descriptor, buffer.baseAddress! + done, buffer.count - done,
+                        off_t(offset) + done))
             }
             if count == 0 { break }
             done += count
@@ -72,15 +77,17 @@ package final class File: Sendable {
         _ vectors: UnsafeMutableBufferPointer<iovec>, at offset: Int64
     ) throws(StorageError) -> Int {
         try Self.call("read", path) {
-            Int(preadv(descriptor, vectors.baseAddress, Int32(vectors.count), off_t(offset)))
+            unsafe Int(preadv(descriptor, vectors.baseAddress, Int32(vectors.count), off_t(offset)))
         }
     }
 
     /// Fills `bytes`; what lies beyond the end of the file becomes zeros.
     func readBytes(into bytes: inout [UInt8], at offset: Int64) throws(StorageError) {
         var failure: StorageError?
-        bytes.withUnsafeMutableBytes { buffer in
-            do throws(StorageError) { try read(into: buffer, at: offset) } catch { failure = error }
+        unsafe bytes.withUnsafeMutableBytes { buffer in
+            do throws(StorageError) { try unsafe read(into: buffer, at: offset) } catch {
+                failure = error
+            }
         }
         if let failure { throw failure }
     }
@@ -89,8 +96,8 @@ package final class File: Sendable {
         let size = Int(try size())
         var bytes = [UInt8](repeating: 0, count: size)
         do {
-            let count = try bytes.withUnsafeMutableBytes { buffer in
-                try readAvailable(into: buffer, at: 0)
+            let count = try unsafe bytes.withUnsafeMutableBytes { buffer in
+                try unsafe readAvailable(into: buffer, at: 0)
             }
             bytes.removeLast(size - count)
         } catch let error as StorageError {
@@ -106,15 +113,20 @@ package final class File: Sendable {
         var done = 0
         while done < bytes.count {
             done += try Self.call("write", path) {
-                Int(pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(offset) + done))
+                unsafe Int(
+                    pwrite(
+                        descriptor, bytes.baseAddress! + done, bytes.count - done,
+                        off_t(offset) + done))
             }
         }
     }
 
     package func write(_ bytes: [UInt8], at offset: Int64) throws(StorageError) {
         var failure: StorageError?
-        bytes.withUnsafeBytes { buffer in
-            do throws(StorageError) { try write(buffer, at: offset) } catch { failure = error }
+        unsafe bytes.withUnsafeBytes { buffer in
+            do throws(StorageError) { try unsafe write(buffer, at: offset) } catch {
+                failure = error
+            }
         }
         if let failure { throw failure }
     }

@@ -17,7 +17,8 @@ final class MetaFile: @unchecked Sendable {
         try file.synchronize()
         let bytes = try file.readAll()
         let slots = [bytes.prefix(Meta.slotSize), bytes.dropFirst(Meta.slotSize)]
-        guard let newest = slots.compactMap(Meta.decode).max(by: { $0.sequence < $1.sequence }) else {
+        guard let newest = slots.compactMap(Meta.decode).max(by: { $0.sequence < $1.sequence })
+        else {
             throw .corruptFile(path: path, reason: "neither of its two slots is whole")
         }
         (meta, sequence) = newest

@@ -36,12 +36,12 @@ package struct WALScanner {
     /// file, too.
     package init?(header bytes: UnsafeRawBufferPointer) {
         guard bytes.count >= Self.headerSize else { return nil }
-        func word(_ index: Int) -> UInt32 { Self.bigEndianWord(bytes, at: index * 4) }
+        func word(_ index: Int) -> UInt32 { unsafe Self.bigEndianWord(bytes, at: index * 4) }
         let magic = word(0)
         guard magic & 0xFFFF_FFFE == 0x377F_0682, word(1) == 3_007_000, word(2) == UInt32(pageSize)
         else { return nil }
         let isBigEndian = magic & 1 == 1
-        let sum = Self.checksum(
+        let sum = unsafe Self.checksum(
             UnsafeRawBufferPointer(rebasing: bytes[0..<24]), from: (0, 0), isBigEndian: isBigEndian)
         guard sum.0 == word(6), sum.1 == word(7) else { return nil }
         header = Header(
@@ -52,15 +52,17 @@ package struct WALScanner {
     /// Takes the next frame; false at the end of what is valid.
     package mutating func append(frame bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count >= Self.frameSize else { return false }
-        func word(_ index: Int) -> UInt32 { Self.bigEndianWord(bytes, at: index * 4) }
+        func word(_ index: Int) -> UInt32 { unsafe Self.bigEndianWord(bytes, at: index * 4) }
         guard word(2) == header.salt1, word(3) == header.salt2,
             PageNumber(word(0)) != nil
         else { return false }
         let isBigEndian = header.isBigEndianChecksum
-        var sum = Self.checksum(
-            UnsafeRawBufferPointer(rebasing: bytes[0..<8]), from: checksum, isBigEndian: isBigEndian)
-        sum = Self.checksum(
-            UnsafeRawBufferPointer(rebasing: bytes[Self.frameHeaderSize..<Self.frameSize]), from: sum,
+        var sum = unsafe Self.checksum(
+            UnsafeRawBufferPointer(rebasing: bytes[0..<8]), from: checksum, isBigEndian: isBigEndian
+        )
+        sum = unsafe Self.checksum(
+            UnsafeRawBufferPointer(rebasing: bytes[Self.frameHeaderSize..<Self.frameSize]),
+            from: sum,
             isBigEndian: isBigEndian)
         guard sum.0 == word(4), sum.1 == word(5) else { return false }
         checksum = sum
@@ -77,7 +79,7 @@ package struct WALScanner {
     }
 
     private static func bigEndianWord(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> UInt32 {
-        UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+        unsafe UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
     }
 
     /// The running checksum over pairs of 32-bit words, in the byte order that the magic names.
@@ -87,8 +89,8 @@ package struct WALScanner {
         var (first, second) = start
         var offset = 0
         while offset + 8 <= bytes.count {
-            var left = bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
-            var right = bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self)
+            var left = unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
+            var right = unsafe bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self)
             if isBigEndian {
                 left = UInt32(bigEndian: left)
                 right = UInt32(bigEndian: right)

@@ -2,7 +2,7 @@ internal import CCurl
 internal import Glibc
 
 /// The state of one request that libcurl's callbacks share. Lives on the thread that performs it.
-final class AdminTransfer {
+@safe final class AdminTransfer {
     /// Bodies kept in memory are lists and error messages; more is not an admin listener.
     private static let maximumBodySize = 64 << 20
 
@@ -11,6 +11,8 @@ final class AdminTransfer {
     /// What stopped the transfer on our side.
     private(set) var failure: AdministrationError?
 
+    // SAFETY: borrowed from the request that made this object; libcurl calls back only while that
+    // request performs.
     private let handle: UnsafeMutableRawPointer
     private let destination: Int32?
     private let progress: (UInt64) -> Void
@@ -21,23 +23,25 @@ final class AdminTransfer {
         _ handle: UnsafeMutableRawPointer, _ destination: Int32?,
         _ progress: @escaping (UInt64) -> Void
     ) {
-        self.handle = handle
+        unsafe self.handle = handle
         self.destination = destination
         self.progress = progress
     }
 
     /// The object behind the pointer that libcurl hands to a callback.
     static func from(_ context: UnsafeMutableRawPointer?) -> AdminTransfer {
-        guard let context else { preconditionFailure("libcurl lost the callback's context") }
-        return Unmanaged<AdminTransfer>.fromOpaque(context).takeUnretainedValue()
+        guard let context = unsafe context else {
+            preconditionFailure("libcurl lost the callback's context")
+        }
+        return unsafe Unmanaged<AdminTransfer>.fromOpaque(context).takeUnretainedValue()
     }
 
     /// Takes bytes of the answer's body. Anything but their count makes libcurl give up.
     func receive(_ bytes: UnsafeRawBufferPointer) -> Int {
         var status = 0
-        ccurl_response_code(handle, &status)
+        unsafe ccurl_response_code(handle, &status)
         if let destination, status == 200 {
-            guard write(bytes, to: destination) else { return 0 }
+            guard unsafe write(bytes, to: destination) else { return 0 }
             completedBytes += UInt64(bytes.count)
             progress(completedBytes)
             return bytes.count
@@ -46,7 +50,7 @@ final class AdminTransfer {
             failure = .failed("the server's answer is longer than 64 MiB")
             return 0
         }
-        body += bytes
+        unsafe body += bytes
         return bytes.count
     }
 
@@ -54,7 +58,7 @@ final class AdminTransfer {
     func supply(_ buffer: UnsafeMutableRawBufferPointer) -> Int {
         guard let source else { return 0 }
         while true {
-            let count = pread(source, buffer.baseAddress, buffer.count, sourceOffset)
+            let count = unsafe pread(source, buffer.baseAddress, buffer.count, sourceOffset)
             if count >= 0 {
                 sourceOffset += count
                 completedBytes += UInt64(count)
@@ -62,21 +66,22 @@ final class AdminTransfer {
                 return count
             }
             guard errno != EINTR else { continue }
-            failure = .inputOutput("the file cannot be read: \(String(cString: strerror(errno)))")
+            failure = .inputOutput(
+                "the file cannot be read: \(unsafe String(cString: strerror(errno)))")
             return Int(CURL_READFUNC_ABORT)
         }
     }
 
     private func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let part = UnsafeRawBufferPointer(rebasing: rest)
-            let count = Glibc.write(descriptor, part.baseAddress, part.count)
+        var rest = unsafe bytes[...]
+        while unsafe !rest.isEmpty {
+            let part = unsafe UnsafeRawBufferPointer(rebasing: rest)
+            let count = unsafe Glibc.write(descriptor, part.baseAddress, part.count)
             if count >= 0 {
-                rest = rest.dropFirst(count)
+                unsafe rest = rest.dropFirst(count)
             } else if errno != EINTR {
                 failure = .inputOutput(
-                    "the file cannot be written: \(String(cString: strerror(errno)))")
+                    "the file cannot be written: \(unsafe String(cString: strerror(errno)))")
                 return false
             }
         }

@@ -24,7 +24,7 @@ final class LocalAdministration: DatabaseAdministration {
     /// - Throws: `dataDirectoryInUse` while a server runs.
     private func store(mayCreate: Bool = false) throws(AdministrationError) -> DatabaseStore {
         if let openedStore { return openedStore }
-        guard mayCreate || access(directory, F_OK) == 0 else {
+        guard unsafe mayCreate || access(directory, F_OK) == 0 else {
             throw .noSuchDataDirectory(path: directory)
         }
         do throws(StorageError) {
@@ -67,11 +67,11 @@ final class LocalAdministration: DatabaseAdministration {
     func importFile(
         _ name: DatabaseName, from path: String, progress: @escaping (TransferProgress) -> Void
     ) throws(AdministrationError) -> ImportSummary {
-        guard access(path, R_OK) == 0 else {
-            throw .inputOutput("\(path): \(String(cString: strerror(errno)))")
+        guard unsafe access(path, R_OK) == 0 else {
+            throw .inputOutput("\(path): \(unsafe String(cString: strerror(errno)))")
         }
         var status = stat()
-        let size = stat(path, &status) == 0 ? UInt64(status.st_size) : 0
+        let size = unsafe stat(path, &status) == 0 ? UInt64(status.st_size) : 0
         let store = try store(mayCreate: true)
         do throws(StorageError) {
             let report = try store.importDatabase(
@@ -143,7 +143,7 @@ final class LocalAdministration: DatabaseAdministration {
             .unavailable("database '\(name.text)' cannot be used now; try again")
         case .importRefused(let reasons): .rejected(reasons.joined(separator: "\n  "))
         case .file(let operation, let path, let code):
-            .inputOutput("\(operation) \(path): \(String(cString: strerror(code)))")
+            .inputOutput("\(operation) \(path): \(unsafe String(cString: strerror(code)))")
         case .corruptFile(let path, let reason): .failed("\(path): \(reason)")
         case .sqlite(let error): .failed("SQLite: \(error.message)")
         case .revisionGone, .closed: .failed("\(error)")

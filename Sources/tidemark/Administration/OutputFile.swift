@@ -16,7 +16,7 @@ final class OutputFile: Sendable {
     /// Makes the empty temporary file. Fails if the target exists and may not be replaced.
     init(replacing path: String, overwrites: Bool) throws(CommandFailure) {
         var status = stat()
-        if lstat(path, &status) == 0 {
+        if unsafe lstat(path, &status) == 0 {
             guard overwrites else { throw Self.exists(path) }
             guard status.st_mode & S_IFMT == S_IFREG else {
                 throw CommandFailure(.cannotCreate, "\(path) is not a regular file")
@@ -25,10 +25,10 @@ final class OutputFile: Sendable {
         self.path = path
         self.overwrites = overwrites
         temporaryPath = "\(path).\(getpid()).tmp"
-        let descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        let descriptor = unsafe open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else {
             throw CommandFailure(
-                .cannotCreate, "\(temporaryPath): \(String(cString: strerror(errno)))")
+                .cannotCreate, "\(temporaryPath): \(unsafe String(cString: strerror(errno)))")
         }
         close(descriptor)
     }
@@ -38,11 +38,11 @@ final class OutputFile: Sendable {
         guard begin() else { return }
         guard Self.flush(temporaryPath, O_RDWR) else { throw failAndRemove(.inputOutput) }
         let result =
-            overwrites
+            unsafe overwrites
             ? rename(temporaryPath, path) : clinux_rename_noreplace(temporaryPath, path)
         guard result == 0 else {
             if errno == EEXIST {
-                unlink(temporaryPath)
+                unsafe unlink(temporaryPath)
                 throw Self.exists(path)
             }
             throw failAndRemove(.cannotCreate)
@@ -50,15 +50,14 @@ final class OutputFile: Sendable {
         guard Self.flush(Self.directory(of: path), O_RDONLY | O_DIRECTORY) else {
             throw CommandFailure(
                 .inputOutput,
-                "\(path) may not survive a crash: "
-                    + String(cString: strerror(errno)))
+                "\(path) may not survive a crash: \(unsafe String(cString: strerror(errno)))")
         }
     }
 
     /// Removes the temporary file.
     func discard() {
         guard begin() else { return }
-        unlink(temporaryPath)
+        unsafe unlink(temporaryPath)
     }
 
     /// True for the first caller only.
@@ -70,8 +69,8 @@ final class OutputFile: Sendable {
     }
 
     private func failAndRemove(_ exitCode: ExitCode) -> CommandFailure {
-        let reason = String(cString: strerror(errno))
-        unlink(temporaryPath)
+        let reason = unsafe String(cString: strerror(errno))
+        unsafe unlink(temporaryPath)
         return CommandFailure(exitCode, "\(path): \(reason)")
     }
 
@@ -80,7 +79,7 @@ final class OutputFile: Sendable {
     }
 
     private static func flush(_ path: String, _ flags: Int32) -> Bool {
-        let descriptor = open(path, flags | O_CLOEXEC)
+        let descriptor = unsafe open(path, flags | O_CLOEXEC)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }
         return fsync(descriptor) == 0

@@ -35,7 +35,7 @@ struct RemoteAdministration: DatabaseAdministration {
         let descriptor = try Self.open(path, O_RDONLY)
         defer { close(descriptor) }
         var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw Self.inputOutput(path) }
+        guard unsafe fstat(descriptor, &status) == 0 else { throw Self.inputOutput(path) }
         let size = UInt64(status.st_size)
         // From the last byte on, the server is at work: it checks the file before it answers.
         let response = try client.send(
@@ -101,13 +101,13 @@ struct RemoteAdministration: DatabaseAdministration {
     private static func path(_ name: DatabaseName) -> String { "/v1/namespaces/\(name.text)" }
 
     private static func open(_ path: String, _ flags: Int32) throws(AdministrationError) -> Int32 {
-        let descriptor = Glibc.open(path, flags | O_CLOEXEC)
+        let descriptor = unsafe Glibc.open(path, flags | O_CLOEXEC)
         guard descriptor >= 0 else { throw inputOutput(path) }
         return descriptor
     }
 
     private static func inputOutput(_ path: String) -> AdministrationError {
-        .inputOutput("\(path): \(String(cString: strerror(errno)))")
+        .inputOutput("\(path): \(unsafe String(cString: strerror(errno)))")
     }
 }
 

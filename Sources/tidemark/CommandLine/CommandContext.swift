@@ -20,14 +20,14 @@ struct CommandContext: Sendable {
     /// for `getenv`.
     private static func processEnvironment() -> [String: String] {
         var variables: [String: String] = [:]
-        var entry = environ
-        while let text = entry.pointee {
-            let parts = String(cString: text).split(
+        var entry = unsafe environ
+        while let text = unsafe entry.pointee {
+            let parts = unsafe String(cString: text).split(
                 separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             if parts.count == 2, variables[String(parts[0])] == nil {
                 variables[String(parts[0])] = String(parts[1])
             }
-            entry += 1
+            unsafe entry += 1
         }
         return variables
     }

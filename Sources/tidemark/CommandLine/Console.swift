@@ -27,7 +27,9 @@ struct Console: Sendable {
     private static func write(_ text: String, to descriptor: Int32) -> Int32? {
         var rest = ArraySlice(text.utf8)
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            let count = unsafe rest.withUnsafeBytes {
+                unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
+            }
             if count >= 0 {
                 rest = rest.dropFirst(count)
             } else if errno != EINTR {
@@ -41,7 +43,7 @@ struct Console: Sendable {
     private static func giveUpOutput(_ errorNumber: Int32) -> Never {
         if errorNumber == EPIPE { exit(ExitCode.success.rawValue) }
         _ = write(
-            "tidemark: standard output: \(String(cString: strerror(errorNumber)))\n",
+            "tidemark: standard output: \(unsafe String(cString: strerror(errorNumber)))\n",
             to: STDERR_FILENO)
         exit(ExitCode.inputOutput.rawValue)
     }

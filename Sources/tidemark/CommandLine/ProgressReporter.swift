@@ -46,6 +46,7 @@ final class ProgressReporter {
     }
 
     private static func amount(_ progress: TransferProgress) -> String {
+        if progress.totalBytes == nil, progress.completedBytes == 0 { return "…" }
         let mebibytes = "\(progress.completedBytes >> 20) MiB"
         return progress.percent.map { "\($0)% (\(mebibytes))" } ?? mebibytes
     }

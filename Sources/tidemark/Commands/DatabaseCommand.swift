@@ -62,19 +62,18 @@ enum DatabaseCommand {
         DatabaseOptions.exportFile
     ) { resolution, context in
         let name = try databaseName(resolution)
-        let administration = try administration(resolution, context)
         let output = try OutputFile(
             replacing: resolution.operands[1], overwrites: resolution.settings.overwrites)
-        let interruption = TerminationSignals { signal in
+        _ = TerminationSignals { signal in
             output.discard()
             _exit(128 + signal)
         }
-        defer { interruption.stop() }
         let reporter = ProgressReporter(
             label: "export \(name.text)", console: context.console,
             isQuiet: resolution.settings.isQuiet)
         defer { reporter.finish() }
         do {
+            let administration = try administration(resolution, context)
             try administration.exportFile(
                 name, to: output.temporaryPath, progress: reporter.update)
             try output.commit()
@@ -142,8 +141,8 @@ enum DatabaseCommand {
 
     private static func requireRegularFile(_ path: String) throws(CommandFailure) {
         var status = stat()
-        guard stat(path, &status) == 0 else {
-            throw CommandFailure(.noInput, "\(path): \(String(cString: strerror(errno)))")
+        guard unsafe stat(path, &status) == 0 else {
+            throw CommandFailure(.noInput, "\(path): \(unsafe String(cString: strerror(errno)))")
         }
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw CommandFailure(.dataError, "\(path) is not a regular file")

@@ -20,14 +20,14 @@ struct ConfigurationFile: Equatable, Sendable {
 
     /// Reads the file at `path`; a failure names the file and, where there is one, the line.
     static func read(_ path: String) throws(CommandFailure) -> ConfigurationFile {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw unreadable(path, errno) }
         defer { close(descriptor) }
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 16_384)
         while true {
-            let count = buffer.withUnsafeMutableBytes {
-                Glibc.read(descriptor, $0.baseAddress, $0.count)
+            let count = unsafe buffer.withUnsafeMutableBytes {
+                unsafe Glibc.read(descriptor, $0.baseAddress, $0.count)
             }
             if count == 0 { break }
             if count > 0 {
@@ -51,6 +51,6 @@ struct ConfigurationFile: Equatable, Sendable {
     }
 
     private static func unreadable(_ path: String, _ errorNumber: Int32) -> CommandFailure {
-        CommandFailure(.configuration, "\(path): \(String(cString: strerror(errorNumber)))")
+        CommandFailure(.configuration, "\(path): \(unsafe String(cString: strerror(errorNumber)))")
     }
 }

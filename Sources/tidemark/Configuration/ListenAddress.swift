@@ -30,7 +30,9 @@ struct ListenAddress: Equatable, Sendable {
     /// In network order.
     private static func parse(_ text: String, family: Int32, count: Int) -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: count)
-        let result = bytes.withUnsafeMutableBytes { inet_pton(family, text, $0.baseAddress) }
+        let result = unsafe bytes.withUnsafeMutableBytes {
+            unsafe inet_pton(family, text, $0.baseAddress)
+        }
         return result == 1 ? bytes : nil
     }
 }

@@ -30,15 +30,15 @@ enum YAMLMapping {
     }
 
     private static func events(_ bytes: [UInt8]) throws(YAMLError) -> [Event] {
-        var parser = yaml_parser_t()
-        guard yaml_parser_initialize(&parser) == 1 else {
+        var parser = unsafe yaml_parser_t()
+        guard unsafe yaml_parser_initialize(&parser) == 1 else {
             throw YAMLError(line: 1, reason: "out of memory")
         }
-        defer { yaml_parser_delete(&parser) }
+        defer { unsafe yaml_parser_delete(&parser) }
         // SAFETY: libyaml keeps the pointer, so all parsing happens inside the closure.
-        let result = bytes.withUnsafeBufferPointer { buffer -> Result<[Event], YAMLError> in
-            yaml_parser_set_input_string(&parser, buffer.baseAddress, buffer.count)
-            return drain(&parser)
+        let result = unsafe bytes.withUnsafeBufferPointer { buffer -> Result<[Event], YAMLError> in
+            unsafe yaml_parser_set_input_string(&parser, buffer.baseAddress, buffer.count)
+            return unsafe drain(&parser)
         }
         return try result.get()
     }
@@ -46,47 +46,49 @@ enum YAMLMapping {
     private static func drain(_ parser: inout yaml_parser_t) -> Result<[Event], YAMLError> {
         var events: [Event] = []
         while true {
-            var event = yaml_event_t()
-            guard yaml_parser_parse(&parser, &event) == 1 else {
-                return .failure(error(of: parser))
+            var event = unsafe yaml_event_t()
+            guard unsafe yaml_parser_parse(&parser, &event) == 1 else {
+                return unsafe .failure(error(of: parser))
             }
-            defer { yaml_event_delete(&event) }
-            if event.type == YAML_STREAM_END_EVENT { return .success(events) }
-            if let kind = kind(of: event) {
-                events.append(Event(kind: kind, line: Int(event.start_mark.line) + 1))
+            defer { unsafe yaml_event_delete(&event) }
+            if unsafe event.type == YAML_STREAM_END_EVENT { return .success(events) }
+            if let kind = unsafe kind(of: event) {
+                unsafe events.append(Event(kind: kind, line: Int(event.start_mark.line) + 1))
             }
         }
     }
 
     private static func error(of parser: yaml_parser_t) -> YAMLError {
-        let reason = parser.problem.map { String(cString: $0) } ?? "not valid YAML"
+        let reason = unsafe parser.problem.map { unsafe String(cString: $0) } ?? "not valid YAML"
         // Broken UTF-8 is found before there is a line, at an offset in bytes.
-        if parser.error == YAML_READER_ERROR {
-            let place = "at byte \(parser.problem_offset)"
-            return YAMLError(line: Int(parser.mark.line) + 1, reason: "\(reason) \(place)")
+        if unsafe parser.error == YAML_READER_ERROR {
+            let place = unsafe "at byte \(parser.problem_offset)"
+            return unsafe YAMLError(line: Int(parser.mark.line) + 1, reason: "\(reason) \(place)")
         }
-        return YAMLError(line: Int(parser.problem_mark.line) + 1, reason: reason)
+        return unsafe YAMLError(line: Int(parser.problem_mark.line) + 1, reason: reason)
     }
 
     /// nil for events that carry nothing.
     private static func kind(of event: yaml_event_t) -> Kind? {
-        switch event.type {
+        switch unsafe event.type {
         case YAML_DOCUMENT_START_EVENT: return .documentStart
         case YAML_SCALAR_EVENT:
-            let scalar = event.data.scalar
-            guard scalar.anchor == nil else { return .unsupported("anchors are not supported") }
-            let bytes = UnsafeBufferPointer(start: scalar.value, count: scalar.length)
-            let text = String(decoding: bytes, as: UTF8.self)
-            let isPlain = scalar.style == YAML_PLAIN_SCALAR_STYLE
+            let scalar = unsafe event.data.scalar
+            guard unsafe scalar.anchor == nil else {
+                return .unsupported("anchors are not supported")
+            }
+            let bytes = unsafe UnsafeBufferPointer(start: scalar.value, count: scalar.length)
+            let text = unsafe String(decoding: bytes, as: UTF8.self)
+            let isPlain = unsafe scalar.style == YAML_PLAIN_SCALAR_STYLE
             return isPlain && ["", "~", "null"].contains(text) ? .null : .scalar(text)
         case YAML_SEQUENCE_START_EVENT:
-            guard event.data.sequence_start.anchor == nil else {
+            guard unsafe event.data.sequence_start.anchor == nil else {
                 return .unsupported("anchors are not supported")
             }
             return .sequenceStart
         case YAML_SEQUENCE_END_EVENT: return .sequenceEnd
         case YAML_MAPPING_START_EVENT:
-            guard event.data.mapping_start.anchor == nil else {
+            guard unsafe event.data.mapping_start.anchor == nil else {
                 return .unsupported("anchors are not supported")
             }
             return .mappingStart
