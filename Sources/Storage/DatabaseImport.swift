@@ -32,6 +32,7 @@ package enum DatabaseImport {
             let connection = try copy(from: source, to: destination, progress: progress)
             defer { connection.close() }
             try refuseOtherEncodings(connection)
+            try refuseReservedBytes(connection)
             progress(Progress(phase: .convert, fraction: nil))
             try convert(connection, report: &report)
             progress(Progress(phase: .check, fraction: nil))
@@ -91,25 +92,32 @@ package enum DatabaseImport {
         }
     }
 
-    /// Page size, reserved bytes and auto_vacuum change with a VACUUM, which keeps all content.
+    /// VACUUM only ever adds to the bytes that pages keep for extensions.
+    private static func refuseReservedBytes(_ connection: Connection) throws(SQLiteError) {
+        let reserved = try connection.reservedBytes()
+        guard reserved == 0 else {
+            throw Refusal.wrap([
+                "its pages reserve \(reserved) bytes each for an extension, and those of replicas"
+                    + " none; dump it with `sqlite3 FILE .dump` and import a file made from the dump"
+            ])
+        }
+    }
+
+    /// Page size and auto_vacuum change with a VACUUM, which keeps all content.
     private static func convert(
         _ connection: Connection, report: inout Report
     ) throws(SQLiteError) {
         let size = try connection.queryInteger("PRAGMA page_size") ?? 0
         let autoVacuum = try connection.queryInteger("PRAGMA auto_vacuum") ?? 0
-        let reserved = try connection.reservedBytes()
         if size != Int64(pageSize) {
             report.conversions.append("page size \(size) to \(pageSize)")
         }
         if autoVacuum != 0 { report.conversions.append("auto_vacuum to none") }
-        if reserved != 0 { report.conversions.append("\(reserved) reserved bytes a page to none") }
         guard !report.conversions.isEmpty else { return }
-        try connection.setReservedBytes(0)
         try connection.execute(
             "PRAGMA page_size = \(pageSize); PRAGMA auto_vacuum = NONE; VACUUM")
         guard try connection.queryInteger("PRAGMA page_size") == Int64(pageSize),
-            try connection.queryInteger("PRAGMA auto_vacuum") == 0,
-            try connection.reservedBytes() == 0
+            try connection.queryInteger("PRAGMA auto_vacuum") == 0
         else { throw Refusal.wrap(["its page format could not be converted"]) }
     }
 

@@ -7,7 +7,9 @@ import Storage
 import XCTest
 
 /// A data directory in a temporary folder, with helpers that block until work is done.
-final class StorageFixture {
+final class StorageFixture: @unchecked Sendable {
+    // @unchecked: tests open and close it while no other thread uses it.
+
     let directory: String
     let workers = WorkerPool(threadCount: 4)
     var options = StorageOptions()
