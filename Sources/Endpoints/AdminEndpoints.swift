@@ -213,6 +213,10 @@ package final class AdminEndpoints: HTTPHandler {
                 throw HTTPFailure(
                     status: 400, code: "malformed_json", text: "the body is not JSON")
             }
+            guard document.root.kind == .object else {
+                throw HTTPFailure(
+                    status: 400, code: "malformed_config", text: "the body is not an object")
+            }
             for (key, option, isInverted) in [
                 ("strict_push" as StaticString, Meta.Settings.strictPush, false),
                 ("synced", .notSynced, true),

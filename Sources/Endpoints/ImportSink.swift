@@ -34,21 +34,26 @@ final class ImportSink: HTTPBodySink, @unchecked Sendable {
     }
 
     func finish(_ responder: any HTTPResponder) {
-        defer { upload = nil }
+        let response = importUpload()
+        // Gone from the disk before the client hears how it went.
+        upload = nil
+        responder.respond(response)
+    }
+
+    private func importUpload() -> HTTPResponse {
         guard let upload else {
-            responder.respond(
-                HTTPFailure(status: 400, code: "empty_body", text: "the body must be a SQLite file")
-                    .response)
-            return
+            return HTTPFailure(
+                status: 400, code: "empty_body", text: "the body must be a SQLite file"
+            ).response
         }
         do throws(StorageError) {
             let report = try store.importDatabase(
                 name, from: upload.path, check: ReplicaCompatibility.findings
             ) { _ in }
-            responder.respond(response(report))
+            return response(report)
         } catch {
             logger.warning("import_failed", [("database", name.text), ("error", "\(error)")])
-            responder.respond(error.httpFailure.response)
+            return error.httpFailure.response
         }
     }
 

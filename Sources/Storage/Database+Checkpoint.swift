@@ -43,7 +43,7 @@ extension Database {
 
     private func runCheckpoint() throws -> CheckpointResult {
         dropExpiredLeases()
-        let recorded = metaFile.meta.recordedCommit
+        let recorded = changeFile.newestCommit
         let (doomed, changes, head) = state.withLock { state in
             let doomed = state.books.prepareCheckpoint()
             return (doomed, state.books.changes.changes(after: recorded), state.books.head)

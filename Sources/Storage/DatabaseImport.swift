@@ -132,9 +132,21 @@ package enum DatabaseImport {
         }
 
         static func unwrap(_ error: SQLiteError) -> StorageError {
-            guard error.extendedCode == marker else { return .sqlite(error) }
+            guard error.extendedCode == marker else {
+                return isFaultOfFile(error)
+                    ? .importRefused(reasons: ["the file is damaged: \(error.message)"])
+                    : .sqlite(error)
+            }
             return .importRefused(
                 reasons: error.message.split(separator: "\n").map(String.init))
+        }
+
+        /// Damage shows wherever SQLite stumbles over it; a full disk or a lock is not the file's.
+        private static func isFaultOfFile(_ error: SQLiteError) -> Bool {
+            switch error.primaryCode {
+            case .error, .corrupt, .notADatabase, .constraint, .mismatch, .tooBig: true
+            default: false
+            }
         }
     }
 }

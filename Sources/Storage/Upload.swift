@@ -1,6 +1,7 @@
 internal import Primitives
 
-/// A file in the data directory that is being received. Removed when it is let go.
+/// A file in the data directory that is being received. Removed when it is let go, with what SQLite
+/// put next to it: reading a file in WAL mode leaves a WAL and its index behind.
 package final class Upload {
     package let path: String
     private let file: File
@@ -11,7 +12,9 @@ package final class Upload {
         file = try File(path: path, mode: .create)
     }
 
-    deinit { try? Directory.removeFile(path) }
+    deinit {
+        for suffix in ["", "-wal", "-shm", "-journal"] { try? Directory.removeFile(path + suffix) }
+    }
 
     package func append(_ bytes: [UInt8]) throws(StorageError) {
         try file.write(bytes, at: end)

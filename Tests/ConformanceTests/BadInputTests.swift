@@ -1,5 +1,6 @@
 import Codecs
 import Primitives
+import WireProtocol
 import XCTest
 
 /// Requests that no client should send. Each gets an answer that says what is wrong; afterwards
@@ -122,7 +123,7 @@ final class BadInputTests: ServerTestCase {
     }
 
     func testAPullRequestLargerThanAnyRealOneIsRefused() throws {
-        let body = [UInt8](repeating: 0x1A, count: (4 << 20) + 1)
+        let body = [UInt8](repeating: 0x1A, count: PullRequest.maximumSize + 1)
         for (coding, body) in [("identity", body), ("zstd", try ZstdEncoder.compress(body))] {
             let reply = try server.request(
                 "POST", "/db/\(database.name)/pull-updates", ["Content-Encoding: \(coding)"],

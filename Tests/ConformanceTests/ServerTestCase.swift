@@ -90,6 +90,7 @@ enum DatabaseCheck {
         let folder = dataDirectory + "/databases"
         let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
         return names.compactMap { name in
+            if name.hasPrefix(".") { return "left behind: \(name)" }
             do {
                 let connection = try Connection(
                     path: "\(folder)/\(name)/main.db", mode: .readWrite)

@@ -20,6 +20,16 @@ final class StorageFixture {
         try open()
     }
 
+    /// Opens a data directory that is there already.
+    init(directory: String, options: StorageOptions = StorageOptions()) throws {
+        self.directory = directory
+        self.options = options
+        do { try open() } catch {
+            workers.stop()
+            throw error
+        }
+    }
+
     func open() throws {
         store = try DatabaseStore(
             directory: directory, options: options, workers: workers, logger: .disabled)
@@ -99,6 +109,18 @@ final class StorageFixture {
             try snapshot.read(pages[...], into: buffer, at: pages.indices.map { $0 * pageSize })
         }
         return bytes
+    }
+
+    /// What a replica with `old` holds after it was sent `pages` of `new`.
+    func patched(_ old: [UInt8], _ pages: [PageNumber], from new: [UInt8]) -> [UInt8] {
+        var result = old
+        if result.count > new.count { result.removeLast(result.count - new.count) }
+        result += [UInt8](repeating: 0xBB, count: new.count - result.count)
+        for page in pages {
+            let range = Int(page.byteOffset)..<Int(page.byteOffset) + pageSize
+            result.replaceSubrange(range, with: new[range])
+        }
+        return result
     }
 
     /// Opens an image with stock SQLite.

@@ -1,4 +1,6 @@
 internal import CSQLite
+internal import Glibc
+internal import Primitives
 
 /// A main database file or WAL that SQLite opened through `DatabaseVFS`.
 ///
@@ -76,6 +78,17 @@ final class ObservedFile {
     func close() {
         if isAttached { unmapSharedMemory() }
         _ = unlockFile(to: 0)
+    }
+
+    /// What a test makes an operation fail with; a full disk has a code of its own.
+    func injectedFailure(_ operation: FileOperationHook.Operation, code: Int32) -> Int32 {
+        guard unsafe FileOperationHook.handler != nil else { return SQLITE_OK }
+        let path = kind == .wal ? shared.path + "-wal" : shared.path
+        switch FileOperationHook.failure(operation, path) {
+        case 0: return SQLITE_OK
+        case ENOSPC: return SQLITE_FULL
+        default: return code
+        }
     }
 
     // MARK: what SQLite writes to the WAL

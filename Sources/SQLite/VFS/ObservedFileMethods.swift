@@ -33,7 +33,10 @@ enum ObservedFileMethods {
         unsafe methods.xWrite = { file, bytes, count, offset in
             let ours = unsafe container(file)
             let real = unsafe ours.pointee.real!
-            let code = unsafe real.pointee.pMethods.pointee.xWrite(real, bytes, count, offset)
+            var code = unsafe observed(ours).injectedFailure(.write, code: Int32(CSQLITE_IOERR_WRITE))
+            if code == SQLITE_OK {
+                code = unsafe real.pointee.pMethods.pointee.xWrite(real, bytes, count, offset)
+            }
             if code == SQLITE_OK, let bytes = unsafe bytes {
                 unsafe observed(ours).observeWrite(bytes, count: count, offset: offset)
             } else if code != SQLITE_FULL {
@@ -43,11 +46,16 @@ enum ObservedFileMethods {
         }
         unsafe methods.xTruncate = { file, size in
             let real = unsafe container(file).pointee.real!
+            let code = unsafe observed(container(file)).injectedFailure(
+                .truncate, code: Int32(CSQLITE_IOERR_WRITE))
+            guard code == SQLITE_OK else { return code }
             return unsafe real.pointee.pMethods.pointee.xTruncate(real, size)
         }
         unsafe methods.xSync = { file, flags in
             let real = unsafe container(file).pointee.real!
-            let code = unsafe real.pointee.pMethods.pointee.xSync(real, flags)
+            var code = unsafe observed(container(file)).injectedFailure(
+                .synchronize(withTimes: false), code: Int32(CSQLITE_IOERR_FSYNC))
+            if code == SQLITE_OK { code = unsafe real.pointee.pMethods.pointee.xSync(real, flags) }
             if code != SQLITE_OK { unsafe observed(container(file)).shared.noteFailure() }
             return code
         }

@@ -19,6 +19,8 @@ final class ChangeFile: @unchecked Sendable {
     private let databaseID: DatabaseID
     private var file: File
     private var end: Int64
+    /// What the records reach to. May be ahead of meta, when writing that failed.
+    private(set) var newestCommit: CommitNumber
 
     /// What a change file says: nothing at all if any of it cannot be trusted.
     struct Content {
@@ -39,10 +41,13 @@ final class ChangeFile: @unchecked Sendable {
             // What follows is a record whose checkpoint never began.
             if end < bytes.count { try file.truncate(to: Int64(end)) }
             let changes = ChangeFile(
-                directory: directory, databaseID: databaseID, file: file, end: Int64(end))
+                directory: directory, databaseID: databaseID, file: file, end: Int64(end),
+                newestCommit: recordedCommit)
             return (changes, content)
         }
-        let changes = ChangeFile(directory: directory, databaseID: databaseID, file: file, end: 0)
+        let changes = ChangeFile(
+            directory: directory, databaseID: databaseID, file: file, end: 0,
+            newestCommit: CommitNumber(0))
         return (changes, nil)
     }
 
@@ -53,16 +58,20 @@ final class ChangeFile: @unchecked Sendable {
         try file.synchronize()
     }
 
-    private init(directory: String, databaseID: DatabaseID, file: File, end: Int64) {
+    private init(
+        directory: String, databaseID: DatabaseID, file: File, end: Int64,
+        newestCommit: CommitNumber
+    ) {
         self.directory = directory
         path = directory + "/changes"
         self.databaseID = databaseID
         self.file = file
         self.end = end
+        self.newestCommit = newestCommit
     }
 
-    /// Adds a record of the pages that changed last in commits up to `newest`; durable when it
-    /// returns.
+    /// Adds a record of the pages that changed last in commits after `newestCommit` and up to
+    /// `newest`; durable when it returns.
     func append(
         _ changes: [(page: PageNumber, commit: CommitNumber)], upTo newest: CommitNumber
     ) throws(StorageError) {
@@ -70,6 +79,7 @@ final class ChangeFile: @unchecked Sendable {
         try file.write(record, at: end)
         try file.synchronize()
         end += Int64(record.count)
+        newestCommit = newest
     }
 
     /// Whether the records repeat themselves so much that a rewrite pays.
@@ -91,6 +101,7 @@ final class ChangeFile: @unchecked Sendable {
         // From here on the old file has no name, whether or not the next call succeeds.
         file = next
         end = Int64(bytes.count)
+        newestCommit = newest
         try Directory.synchronize(directory)
     }
 

@@ -24,6 +24,7 @@ package enum Directory {
             unsafe open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         }
         defer { close(descriptor) }
+        try File.ask(.synchronizeFolder, path)
         _ = try File.call("fsync", path) { fsync(descriptor) }
     }
 
@@ -48,6 +49,7 @@ package enum Directory {
 
     /// Renames without replacing. False if `to` exists.
     package static func renameIfAbsent(_ from: String, to: String) throws(StorageError) -> Bool {
+        try File.ask(.rename, to)
         if unsafe clinux_rename_noreplace(from, to) == 0 { return true }
         let code = errno
         if code == EEXIST { return false }
@@ -55,10 +57,12 @@ package enum Directory {
     }
 
     package static func renameReplacing(_ from: String, to: String) throws(StorageError) {
+        try File.ask(.rename, to)
         _ = try File.call("rename", to) { unsafe rename(from, to) }
     }
 
     package static func removeFile(_ path: String) throws(StorageError) {
+        try File.ask(.remove, path)
         guard unsafe unlink(path) != 0, errno != ENOENT else { return }
         throw .file(operation: "unlink", path: path, code: errno)
     }

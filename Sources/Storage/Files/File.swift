@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import Primitives
 
 /// An open file. The only place in `Storage` that makes system calls on files.
 ///
@@ -108,6 +109,7 @@ package final class File: Sendable {
     }
 
     package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageError) {
+        try Self.ask(.write, path)
         var done = 0
         while done < bytes.count {
             done += try Self.call("write", path) {
@@ -130,17 +132,20 @@ package final class File: Sendable {
     }
 
     package func truncate(to size: Int64) throws(StorageError) {
+        try Self.ask(.truncate, path)
         _ = try Self.call("truncate", path) { ftruncate(descriptor, off_t(size)) }
     }
 
     /// Makes the content durable. After an error nothing may be trusted that was written since
     /// the last success: a second flush that succeeds proves nothing.
     package func synchronize() throws(StorageError) {
+        try Self.ask(.synchronize(withTimes: false), path)
         _ = try Self.call("fdatasync", path) { fdatasync(descriptor) }
     }
 
     /// `synchronize`, and the time of the last change with it.
     package func synchronizeWithTimes() throws(StorageError) {
+        try Self.ask(.synchronize(withTimes: true), path)
         _ = try Self.call("fsync", path) { fsync(descriptor) }
     }
 
@@ -169,6 +174,13 @@ package final class File: Sendable {
     }
 
     func unlockWhole() { _ = flock(descriptor, LOCK_UN) }
+
+    static func ask(
+        _ operation: FileOperationHook.Operation, _ path: String
+    ) throws(StorageError) {
+        let code = FileOperationHook.failure(operation, path)
+        if code != 0 { throw .file(operation: "\(operation)", path: path, code: code) }
+    }
 
     /// Runs a system call again while a signal interrupts it.
     static func call<Result: FixedWidthInteger>(
