@@ -33,7 +33,8 @@ enum ObservedFileMethods {
         unsafe methods.xWrite = { file, bytes, count, offset in
             let ours = unsafe container(file)
             let real = unsafe ours.pointee.real!
-            var code = unsafe observed(ours).injectedFailure(.write, code: Int32(CSQLITE_IOERR_WRITE))
+            var code = unsafe observed(ours).injectedFailure(
+                .write, code: Int32(CSQLITE_IOERR_WRITE))
             if code == SQLITE_OK {
                 code = unsafe real.pointee.pMethods.pointee.xWrite(real, bytes, count, offset)
             }
