@@ -55,7 +55,7 @@ package import Primitives
                     guard unsafe id < collector.pointee.size else { return false }
                     unsafe collector.pointee.ids.append(PageID(id))
                     return true
-                }, unsafe pointer)
+                }, pointer)
         }
         return collector.ids
     }

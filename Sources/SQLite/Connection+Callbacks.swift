@@ -37,7 +37,7 @@ extension Connection {
                     else { return 0 }
                     connection.isDeadlinePassed = true
                     return 1
-                }, unsafe context)
+                }, context)
         }
     }
 
@@ -57,7 +57,7 @@ extension Connection {
                 unsafe Connection.connection(at: context).commitHandler?(Int(frameCount))
                 // Any other code would report a commit that took place as failed.
                 return SQLITE_OK
-            }, unsafe context)
+            }, context)
     }
 
     /// Asks `policy` about each statement that is compiled from now on. Nil allows everything.
@@ -79,6 +79,6 @@ extension Connection {
                 case .deny: return SQLITE_DENY
                 case .ignore: return SQLITE_IGNORE
                 }
-            }, unsafe context)
+            }, context)
     }
 }

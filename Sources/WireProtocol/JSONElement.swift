@@ -59,7 +59,7 @@ internal import CSimdJSON
         var length = 0
         guard unsafe csimdjson_get_string(element, &bytes, &length) else { return nil }
         defer { withExtendedLifetime(document) {} }
-        return unsafe try body(UnsafeRawBufferPointer(start: bytes, count: length))
+        return try unsafe body(UnsafeRawBufferPointer(start: bytes, count: length))
     }
 
     /// Whether this is the string `text`; allocates nothing.
