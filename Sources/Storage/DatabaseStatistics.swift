@@ -35,8 +35,11 @@ extension Database {
     package func rejectedEntries() -> [RejectedChangeLog.Entry] {
         let (epochs, head) = state.withLock { ($0.books.epochs, $0.books.head) }
         return rejectedChanges.entries { epoch, commit in
-            // An epoch that was pruned is long over: what it recorded, it committed.
-            guard epochs.entries.contains(where: { $0.epoch == epoch }) else { return true }
+            // One that is not in the table was pruned, and its commits lie before all others; or
+            // it made no commit before its process died.
+            guard epochs.entries.contains(where: { $0.epoch == epoch }) else {
+                return epochs.entries.first.map { commit <= $0.start } ?? true
+            }
             return epochs.knows(commit, in: epoch, head: head)
         }
     }
