@@ -119,7 +119,9 @@ final class RemoteAdministrationTests: XCTestCase {
     func testAnErrorBodyNeverBecomesTheExport() throws {
         let directory = try TemporaryDirectory()
         try directory.write([], to: "x.db")
-        let server = try ScriptedServer([.noDatabases, .json(404, #"{"error":"none","code":"x"}"#)])
+        let server = try ScriptedServer([
+            .noDatabases, .json(404, #"{"error":"none","code":"database_unknown"}"#),
+        ])
         XCTAssertThrowsError(
             try remote(server).exportFile(notes, to: directory.file("x.db")) { _ in }
         ) { XCTAssertEqual($0 as? AdministrationError, .noSuchDatabase(self.notes)) }
@@ -129,12 +131,15 @@ final class RemoteAdministrationTests: XCTestCase {
 
     func testStatusesAndTheirErrors() throws {
         let rows: [(Int, String, AdministrationError, ExitCode)] = [
-            (404, #"{"error":"no"}"#, .noSuchDatabase(notes), .noInput),
-            (409, #"{"error":"there"}"#, .databaseExists(notes), .cannotCreate),
-            (400, #"{"error":"notes already exists"}"#, .databaseExists(notes), .cannotCreate),
+            (
+                404, #"{"error":"no","code":"database_unknown"}"#, .noSuchDatabase(notes), .noInput
+            ),
+            (
+                400, #"{"error":"there","code":"database_exists"}"#, .databaseExists(notes),
+                .cannotCreate
+            ),
             (400, #"{"error":"bad file"}"#, .rejected("bad file"), .dataError),
             (413, "", .rejected("the server answered with status 413"), .dataError),
-            (429, #"{"error":"later"}"#, .unavailable("later"), .unavailable),
             (503, #"{"error":"stopping"}"#, .unavailable("stopping"), .unavailable),
             (500, #"{"error":"oh"}"#, .failed("oh"), .internalError),
             (302, "", .failed("the server answered with status 302"), .internalError),
@@ -154,6 +159,7 @@ final class RemoteAdministrationTests: XCTestCase {
     func testAnotherKindOfServerIsNamed() throws {
         let bodies: [(Int, String)] = [
             (200, "<html>"), (200, "{}"), (200, #"{"namespaces":[{"name":1}]}"#), (404, "<html>"),
+            (404, #"{"error":"there is nothing at this path","code":"not_found"}"#),
             (200, ""), (200, #"{"namespaces":[{"name":"a","size_bytes":-1}]}"#),
         ]
         let server = try ScriptedServer(bodies.map { .json($0.0, $0.1) })

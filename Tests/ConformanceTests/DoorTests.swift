@@ -58,14 +58,29 @@ final class DoorTests: ServerTestCase {
         XCTAssertEqual(
             try database.sql("SELECT x FROM v WHERE v MATCH 'world'").rows, [["hello world"]])
         try database.sql("CREATE TABLE g(a, b AS (a + 1) STORED)")
-        XCTAssertEqual(
-            try database.admin("POST", "/config", body: Array(#"{"synced":true}"#.utf8)).text,
-            #"{"strict_push":false,"synced":true}"#)
+        let pull = try database.pullReply()
+        XCTAssertEqual(pull.status, 409)
+        XCTAssertTrue(pull.text.contains(#""code":"not_synced""#), pull.text)
+    }
+
+    func testADatabaseIsSyncedAgainOnlyIfReplicasCanHoldIt() throws {
+        let database = try makeDatabase()
+        func configure(_ isSynced: Bool) throws -> HTTPReply {
+            try database.admin("POST", "/config", body: Array("{\"synced\":\(isSynced)}".utf8))
+        }
+        XCTAssertEqual(try configure(false).status, 200)
+        try database.sql("CREATE VIRTUAL TABLE v USING fts5(x)")
+        let refused = try configure(true)
+        XCTAssertEqual(refused.status, 422)
+        XCTAssertTrue(refused.text.contains(#""code":"not_syncable""#), refused.text)
+        try database.sql("CREATE TABLE still_anything(a, b AS (a + 1) STORED)")
+        try database.sql("DROP TABLE v")
+        try database.sql("DROP TABLE still_anything")
+        XCTAssertEqual(try configure(true).text, #"{"strict_push":false,"synced":true}"#)
         XCTAssertEqual(
             try database.failure(of: "CREATE VIRTUAL TABLE w USING fts5(x)")?.code,
             "UNSUPPORTED_BY_REPLICAS")
-        // What is there already does not stand in the way of other changes.
-        try database.sql("CREATE TABLE fine(x)")
+        XCTAssertEqual(try database.pullReply().status, 200)
     }
 
     func testOtherFilesAndTheServersOwnBusiness() throws {
