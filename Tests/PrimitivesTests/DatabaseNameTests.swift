@@ -3,7 +3,9 @@ import XCTest
 
 final class DatabaseNameTests: XCTestCase {
     func testNamesAreSafeAsNamesOfFolders() {
-        let good = ["a", "Z", "0", "_", "-", "default", "a-b_C9", String(repeating: "x", count: 128)]
+        let good = [
+            "a", "Z", "0", "_", "-", "default", "a-b_C9", String(repeating: "x", count: 128),
+        ]
         for text in good { XCTAssertEqual(DatabaseName(text)?.text, text) }
         let bad = [
             "", ".", "..", "a.b", "a/b", "/", "\\", "a b", " a", "a\n", "a\u{0}", "ä", "\u{FF41}",

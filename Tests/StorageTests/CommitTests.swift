@@ -133,7 +133,8 @@ final class CommitTests: XCTestCase {
         var options = StorageOptions()
         options.minCheckpointPageCount = 1
         fixture = try StorageFixture(options: options)
-        try fixture.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v BLOB); PRAGMA cache_size = 4")
+        try fixture.execute(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, v BLOB); PRAGMA cache_size = 4")
         for round in 0..<4 {
             let before = try headCommit()
             try fixture.execute("BEGIN; \(Self.spill) ROLLBACK")

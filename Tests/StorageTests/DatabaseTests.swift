@@ -62,7 +62,9 @@ final class DatabaseTests: XCTestCase {
                 """.replacingOccurrences(
                     of: "generate_series_stand_in",
                     with: "(VALUES (1), (2), (3), (4), (5), (6), (7))"))
-            if round % 7 == 3 { try fixture.execute("UPDATE t SET v = randomblob(300) WHERE id % 5 = 0") }
+            if round % 7 == 3 {
+                try fixture.execute("UPDATE t SET v = randomblob(300) WHERE id % 5 = 0")
+            }
             if round == 14 { try fixture.execute("DELETE FROM t WHERE id % 3 <> 0; VACUUM") }
             let snapshot = try lease.database.snapshot()
             kept.append(
@@ -170,7 +172,9 @@ final class DatabaseTests: XCTestCase {
                 try fixture.execute("INSERT INTO t VALUES (1)", on: name)
             }
         }
-        for name in names { XCTAssertEqual(try fixture.query("SELECT count(*) FROM t", on: name), 4) }
+        for name in names {
+            XCTAssertEqual(try fixture.query("SELECT count(*) FROM t", on: name), 4)
+        }
     }
 
     func testADeletedDatabaseIsGoneAndItsNameIsFree() throws {

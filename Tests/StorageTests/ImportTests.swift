@@ -47,7 +47,8 @@ final class ImportTests: XCTestCase {
         CREATE INDEX i ON t (v);
         """.replacingOccurrences(
             of: "generate_series_stand_in",
-            with: "(WITH RECURSIVE n (x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n WHERE x < 300)"
+            with:
+                "(WITH RECURSIVE n (x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n WHERE x < 300)"
                 + " SELECT x FROM n)")
 
     func testSourcesOfAnyFormatAreConverted() throws {
@@ -108,7 +109,9 @@ final class ImportTests: XCTestCase {
 
     func testWhatReplicasCannotHoldIsRefusedAndLeavesNothing() throws {
         var damaged = [UInt8](
-            try Data(contentsOf: URL(fileURLWithPath: makeSource("PRAGMA page_size = 4096;" + Self.rows))))
+            try Data(
+                contentsOf: URL(fileURLWithPath: makeSource("PRAGMA page_size = 4096;" + Self.rows))
+            ))
         for index in 4096 * 3..<4096 * 6 { damaged[index] = UInt8(truncatingIfNeeded: index &* 31) }
         try folder.write(damaged, to: "damaged.db")
         try folder.write(damaged[..<(4096 * 4 + 100)], to: "cut.db")

@@ -16,7 +16,8 @@ final class StorageFixture: @unchecked Sendable {
     private(set) var store: DatabaseStore!
 
     init(options: StorageOptions = StorageOptions()) throws {
-        directory = FileManager.default.temporaryDirectory
+        directory =
+            FileManager.default.temporaryDirectory
             .appendingPathComponent("tidemark-\(UUID().uuidString)").path
         self.options = options
         try open()

@@ -43,7 +43,8 @@ final class StoreModelTests: XCTestCase {
                 }
                 if generator.chance(8) {
                     reader?.end()
-                    reader = generator.chance(2) ? nil : try HeldReader(database, "SELECT id FROM t")
+                    reader =
+                        generator.chance(2) ? nil : try HeldReader(database, "SELECT id FROM t")
                 }
                 try Self.check(kept, fixture)
                 if !replicas.isEmpty, generator.chance(2) {
@@ -69,7 +70,8 @@ final class StoreModelTests: XCTestCase {
         case 1: return "VACUUM"
         case 2: return "CREATE TABLE IF NOT EXISTS u\(generator.number(0...3)) (a UNIQUE, b)"
         case 3: return "DROP TABLE IF EXISTS u\(generator.number(0...3))"
-        case 4: return "UPDATE t SET v = zeroblob(\(size)) WHERE id % 4 = \(generator.number(0...3))"
+        case 4:
+            return "UPDATE t SET v = zeroblob(\(size)) WHERE id % 4 = \(generator.number(0...3))"
         case 5: return "DELETE FROM t WHERE id > (SELECT max(id) / 2 FROM t)"
         case 6: return "BEGIN; INSERT INTO t (v) VALUES (1); UPDATE t SET v = 2; ROLLBACK"
         case 7:
@@ -126,7 +128,8 @@ final class StoreModelTests: XCTestCase {
             try fixture.execute(
                 index % 10 == 9
                     ? "DELETE FROM t WHERE id > 2; VACUUM"
-                    : "INSERT INTO t (v) VALUES (randomblob(9000)); UPDATE t SET v = \(index) WHERE id = 1")
+                    : "INSERT INTO t (v) VALUES (randomblob(9000)); UPDATE t SET v = \(index) WHERE id = 1"
+            )
             try Self.check(kept, fixture)
         }
         fixture.drainWriter(lease.database)

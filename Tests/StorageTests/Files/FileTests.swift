@@ -30,7 +30,9 @@ final class FileTests: XCTestCase {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
         XCTAssertThrowsError(try File(path: folder.file("none"), mode: .readWrite)) { error in
-            guard case StorageError.file("open", folder.file("none"), ENOENT)? = error as? StorageError
+            guard
+                case StorageError.file("open", folder.file("none"), ENOENT)? = error
+                    as? StorageError
             else { return XCTFail("\(error)") }
         }
         XCTAssertThrowsError(try File(path: folder.path, mode: .read).readAll())

@@ -89,7 +89,8 @@ final class WALScannerTests: XCTestCase {
         try insert(4)
         let bytes = try folder.read("main.db-wal")
         let whole = try XCTUnwrap(scan(bytes))
-        for length in [0, 31, 32, 33, 32 + 4120 - 1, 32 + 4120, 32 + 2 * 4120 + 5, bytes.count - 1] {
+        for length in [0, 31, 32, 33, 32 + 4120 - 1, 32 + 4120, 32 + 2 * 4120 + 5, bytes.count - 1]
+        {
             let part = Array(bytes[..<length])
             let scanner = scan(part)
             XCTAssertEqual(scanner == nil, length < 32)

@@ -15,7 +15,8 @@ final class ChangeIndexTests: XCTestCase {
                     index.record(PageNumber(page)!, changedBy: CommitNumber(commit))
                     model[page] = commit
                 }
-                try Self.compare(index, model, UInt64(generator.number(0...Int(commit) + 1)), &generator)
+                try Self.compare(
+                    index, model, UInt64(generator.number(0...Int(commit) + 1)), &generator)
             }
             try Self.compareCopy(index)
         }

@@ -23,7 +23,8 @@ final class PageHistoryTests: XCTestCase {
                         UInt64(generator.number(1...Int(now)))
                     }.sorted()
                     history.removeImages(notNeededBy: pins.map { CommitNumber($0) })
-                    model.removeAll { image in !pins.contains { image.from <= $0 && $0 < image.to } }
+                    model.removeAll { image in !pins.contains { image.from <= $0 && $0 < image.to }
+                    }
                 } else {
                     let page = UInt32(generator.number(1...5))
                     let newest = model.filter { $0.page == page }.map(\.to).max() ?? 0
@@ -36,7 +37,8 @@ final class PageHistoryTests: XCTestCase {
                         continue
                     }
                     history.add(
-                        PageNumber(page)!, from: CommitNumber(from), to: CommitNumber(now), slot: slot)
+                        PageNumber(page)!, from: CommitNumber(from), to: CommitNumber(now),
+                        slot: slot)
                     model.append(Model(page: page, from: from, to: now, slot: slot))
                 }
                 try require(history.usedSlotCount == model.count, "used slots")

@@ -11,7 +11,8 @@ final class RecoveryTests: XCTestCase {
 
     /// The WAL of `meta` begins behind commit 50; commits up to 60 are recorded.
     private static func meta(
-        hadWAL: Bool = true, walBase: UInt64 = 50, recorded: UInt64 = 60, isCheckpointing: Bool = false
+        hadWAL: Bool = true, walBase: UInt64 = 50, recorded: UInt64 = 60,
+        isCheckpointing: Bool = false
     ) -> Meta {
         Meta(
             databaseID: DatabaseID(high: 1, low: 1), epochs: EpochTable(),

@@ -78,7 +78,9 @@ struct SimulatedFiles {
         let content = (1...size).map { sqliteContent(of: UInt32($0)) }
         versions[state.head] = content
         for page in pages { lastChanges[page] = state.head }
-        if size > oldSize { for page in oldSize + 1...size { lastChanges[UInt32(page)] = state.head } }
+        if size > oldSize {
+            for page in oldSize + 1...size { lastChanges[UInt32(page)] = state.head }
+        }
         walCommits.append(
             WALCommit(number: state.head, lastFrame: frameCount, databaseSize: size, pages: pages))
     }
@@ -94,7 +96,11 @@ struct SimulatedFiles {
 
     // MARK: checkpoints
 
-    enum Outcome { case complete, heldUpByReader(atCommit: Int), failed(afterPages: Int) }
+    enum Outcome {
+        case complete
+        case heldUpByReader(atCommit: Int)
+        case failed(afterPages: Int)
+    }
 
     mutating func checkpoint(_ outcome: Outcome) throws {
         let doomed = state.prepareCheckpoint()
