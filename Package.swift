@@ -58,7 +58,7 @@ let package = Package(
         + module("SQLite", ["CSQLite", "Primitives"])
         + module("Codecs", ["CZstd", "CRoaring", "Primitives"])
         + module("Transport", ["CLinux", "Logging"])
-        + module("HTTP", ["Primitives"])
+        + module("HTTP")
         + module("WireProtocol", ["CSyncProtos", "CProtobufC", "CSimdJSON", "Primitives"])
         + module("Storage", ["SQLite", "Execution", "Logging", "CLinux", "Primitives"])
         + module(
@@ -71,15 +71,15 @@ let package = Package(
             "Endpoints",
             [
                 "HTTP", "Replication", "SQLStreams", "Storage", "WireProtocol", "Codecs",
-                "Execution", "Logging", "Primitives",
+                "SQLite", "Execution", "Logging", "Primitives",
             ])
-        + module("Server", ["Transport", "HTTP", "Execution", "Logging", "Primitives", "CLinux"])
+        + module("Server", ["Transport", "HTTP", "Execution", "Logging"])
         + [
             .executableTarget(
                 name: "tidemark",
                 dependencies: [
                     "Endpoints", "Server", "Storage", "SQLite", "Execution", "Logging", "HTTP",
-                    "WireProtocol", "Codecs", "Primitives", "Replication", "SQLStreams",
+                    "WireProtocol", "Codecs", "Primitives", "SQLStreams",
                     "CYAML", "CCurl", "CNGHTTP2", "COpenSSL", "CLinux",
                 ],
                 swiftSettings: swiftSettings),

@@ -30,7 +30,7 @@ static inline int csqlite_vtab_declare(sqlite3 *db, const char *sql) {
 }
 static inline void csqlite_memory_barrier(void) { __sync_synchronize(); }
 
-/* One open file of the VFS in Sources/Storage/VFS: SQLite's part first, then ours. */
+/* One open file of the VFS in Sources/SQLite/VFS: SQLite's part first, then ours. */
 typedef struct csqlite_file {
     sqlite3_file base;
     sqlite3_file *real; /* the unix VFS's file, allocated behind this struct */

@@ -70,7 +70,9 @@ extension PageSelector {
     /// The portable form of a set of ids, in any order, with runs where they are shorter: what a
     /// client sends.
     package static func encode(_ ids: some Sequence<PageID>) -> [UInt8] {
-        guard let bitmap = unsafe roaring_bitmap_create() else { fatalError("out of memory") }
+        guard let bitmap = unsafe roaring_bitmap_create() else {
+            preconditionFailure("out of memory")
+        }
         defer { unsafe roaring_bitmap_free(bitmap) }
         for id in ids { unsafe roaring_bitmap_add(bitmap, id.rawValue) }
         unsafe roaring_bitmap_run_optimize(bitmap)

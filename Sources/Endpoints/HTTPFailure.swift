@@ -21,7 +21,7 @@ package struct HTTPFailure: Error, Equatable, Sendable {
     package var response: HTTPResponse {
         var headers: [(name: String, value: String)] = []
         // These pass: the client may try again.
-        if status == 503 || status == 429 { headers.append(("retry-after", "1")) }
+        if status == 503 { headers.append(("retry-after", "1")) }
         if !allowedMethods.isEmpty {
             headers.append(("allow", allowedMethods.joined(separator: ", ")))
         }

@@ -46,7 +46,8 @@ package struct PipelineExecution: Sendable {
         lease.database.write(
             { session in
                 do throws(StorageError) {
-                    // Whoever comes here most likely writes.
+                    // Also for a request that turns out to write nothing: no commit may find
+                    // its epoch missing.
                     try session.prepareToWrite()
                     let outcome = PipelineRunner(
                         connection: session.connection,

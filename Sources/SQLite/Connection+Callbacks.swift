@@ -41,25 +41,6 @@ extension Connection {
         }
     }
 
-    /// Calls `handler` after each commit that wrote to the WAL, with the number of frames the WAL
-    /// then holds, on the thread that committed. Replaces SQLite's automatic checkpoint, which is
-    /// a handler of the same kind.
-    package func onCommit(_ handler: ((_ walFrameCount: Int) -> Void)?) {
-        guard let handle = unsafe handle else { return }
-        commitHandler = handler
-        guard handler != nil else {
-            unsafe sqlite3_wal_hook(handle, nil, nil)
-            return
-        }
-        unsafe sqlite3_wal_hook(
-            handle,
-            { context, _, _, frameCount in
-                unsafe Connection.connection(at: context).commitHandler?(Int(frameCount))
-                // Any other code would report a commit that took place as failed.
-                return SQLITE_OK
-            }, context)
-    }
-
     /// Asks `policy` about each statement that is compiled from now on. Nil allows everything.
     package func setAuthorizer(_ policy: (any AuthorizerPolicy)?) {
         guard let handle = unsafe handle else { return }

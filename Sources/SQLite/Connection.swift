@@ -26,7 +26,6 @@ internal import Synchronization
     /// State of the callbacks in `Connection+Callbacks.swift`, which SQLite points to.
     var deadline: ContinuousClock.Instant?
     package internal(set) var isDeadlinePassed = false
-    var commitHandler: ((Int) -> Void)?
     var authorizerPolicy: (any AuthorizerPolicy)?
 
     /// Registering a table again would disconnect statements that use it.
@@ -77,7 +76,6 @@ internal import Synchronization
         unsafe self.handle = nil
         let code = unsafe sqlite3_close(handle)
         precondition(code == SQLITE_OK, "a statement or a backup outlived its connection")
-        commitHandler = nil
         authorizerPolicy = nil
     }
 

@@ -283,14 +283,4 @@ package final class DatabaseStore: Sendable {
         group.wait()
         lockFile.unlockWhole()
     }
-
-    /// Tells long polls that the server stops, so that they answer now.
-    package func wakeAllWaiters() {
-        let open = state.withLock { state in
-            state.entries.values.compactMap { entry -> Database? in
-                if case .open(let open) = entry { open.database } else { nil }
-            }
-        }
-        for database in open { database.wakeWaiters() }
-    }
 }

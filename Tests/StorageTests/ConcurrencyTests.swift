@@ -186,10 +186,6 @@ final class ConcurrencyTests: XCTestCase {
         woken.wait()
         XCTAssertNotNil(
             database.whenHead(differsFrom: database.head.revision.commit) { woken.signal() })
-        fixture.store.wakeAllWaiters()
-        woken.wait()
-        XCTAssertNotNil(
-            database.whenHead(differsFrom: database.head.revision.commit) { woken.signal() })
         fixture.close()
         woken.wait()
         XCTAssertNil(database.whenHead(differsFrom: CommitNumber(99)) { XCTFail("closed") })

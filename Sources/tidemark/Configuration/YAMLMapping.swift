@@ -30,25 +30,29 @@ enum YAMLMapping {
     }
 
     private static func events(_ bytes: [UInt8]) throws(YAMLError) -> [Event] {
-        var parser = unsafe yaml_parser_t()
-        guard unsafe yaml_parser_initialize(&parser) == 1 else {
+        // SAFETY: libyaml keeps the parser's own address and that of its input, so the parser
+        // stays in one place, and all parsing happens inside the closure.
+        let parser = UnsafeMutablePointer<yaml_parser_t>.allocate(capacity: 1)
+        defer { unsafe parser.deallocate() }
+        guard unsafe yaml_parser_initialize(parser) == 1 else {
             throw YAMLError(line: 1, reason: "out of memory")
         }
-        defer { unsafe yaml_parser_delete(&parser) }
-        // SAFETY: libyaml keeps the pointer, so all parsing happens inside the closure.
+        defer { unsafe yaml_parser_delete(parser) }
         let result = unsafe bytes.withUnsafeBufferPointer { buffer -> Result<[Event], YAMLError> in
-            unsafe yaml_parser_set_input_string(&parser, buffer.baseAddress, buffer.count)
-            return unsafe drain(&parser)
+            unsafe yaml_parser_set_input_string(parser, buffer.baseAddress, buffer.count)
+            return unsafe drain(parser)
         }
         return try result.get()
     }
 
-    private static func drain(_ parser: inout yaml_parser_t) -> Result<[Event], YAMLError> {
+    private static func drain(
+        _ parser: UnsafeMutablePointer<yaml_parser_t>
+    ) -> Result<[Event], YAMLError> {
         var events: [Event] = []
         while true {
             var event = unsafe yaml_event_t()
-            guard unsafe yaml_parser_parse(&parser, &event) == 1 else {
-                return unsafe .failure(error(of: parser))
+            guard unsafe yaml_parser_parse(parser, &event) == 1 else {
+                return unsafe .failure(error(of: parser.pointee))
             }
             defer { unsafe yaml_event_delete(&event) }
             if unsafe event.type == YAML_STREAM_END_EVENT { return .success(events) }
