@@ -8,6 +8,8 @@ ARGS ?=
 # The server that `make interop` and `make crash` test.
 TIDEMARK_BINARY ?= $(CURDIR)/.build/debug/tidemark
 KILL_ROUNDS ?= 200
+# How many seeds `make sim` runs.
+SEEDS ?= 200
 
 python := .venv/bin/python
 swift_files := Package.swift Sources Tests
@@ -55,6 +57,12 @@ interop: test-setup ## Run the interoperability tests with the real client libra
 crash: test-setup ## Kill the server under load, again and again (KILL_ROUNDS=200)
 	@TIDEMARK_BINARY=$(TIDEMARK_BINARY) $(python) Tests/Crash/kill_rounds.py \
 		--rounds $(KILL_ROUNDS)
+
+.PHONY: sim
+sim: setup ## Run the seeded models: SEEDS=200 of them, or SEED=n alone
+	@scripts/build --build-tests
+	@TIDEMARK_SEEDS=$(SEEDS) $(if $(SEED),TIDEMARK_SEED=$(SEED)) \
+		swift test --skip-build --filter 'DatabaseStateTests|StoreModelTests|CrashTests'
 
 .PHONY: check
 check: lint test ## What a change has to pass

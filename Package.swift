@@ -24,7 +24,9 @@ func module(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "\(name)Tests",
-            dependencies: ([name] + dependencies + testsAlsoNeed).map { .byName(name: $0) },
+            dependencies: ([name, "TestSupport"] + dependencies + testsAlsoNeed).map {
+                .byName(name: $0)
+            },
             swiftSettings: testSettings),
     ]
 }
@@ -52,6 +54,10 @@ let package = Package(
     name: "tidemark",
     products: [.executable(name: "tidemark", targets: ["tidemark"])],
     targets: systemLibraries + cTargets
+        + [
+            .target(
+                name: "TestSupport", path: "Tests/TestSupport", swiftSettings: testSettings)
+        ]
         + module("Primitives", ["CLinux"])
         + [.target(name: "Logging", dependencies: ["CLinux"], swiftSettings: swiftSettings)]
         + module("Execution")
@@ -88,7 +94,9 @@ let package = Package(
                 swiftSettings: testSettings),
             .testTarget(
                 name: "ConformanceTests",
-                dependencies: ["tidemark", "SQLite", "WireProtocol", "Codecs", "Primitives"],
+                dependencies: [
+                    "tidemark", "TestSupport", "SQLite", "WireProtocol", "Codecs", "Primitives",
+                ],
                 swiftSettings: testSettings),
         ],
     swiftLanguageModes: [.v6],

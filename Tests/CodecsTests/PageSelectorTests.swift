@@ -1,4 +1,5 @@
 import Primitives
+import TestSupport
 import XCTest
 
 @testable import Codecs

@@ -1,4 +1,5 @@
 import CZstd
+import TestSupport
 import XCTest
 
 @testable import Codecs

@@ -1,5 +1,6 @@
 import Codecs
 import Primitives
+import TestSupport
 import WireProtocol
 import XCTest
 

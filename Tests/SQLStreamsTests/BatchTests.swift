@@ -1,5 +1,6 @@
 import Foundation
 import Primitives
+import TestSupport
 import WireProtocol
 import XCTest
 

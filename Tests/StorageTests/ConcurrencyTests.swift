@@ -2,6 +2,7 @@ import Foundation
 import Primitives
 import SQLite
 import Synchronization
+import TestSupport
 import XCTest
 
 @testable import Storage

@@ -1,5 +1,6 @@
 import Foundation
 import Primitives
+import TestSupport
 
 /// Copies a database's folder just before operations that change it, as a crash at that point
 /// would leave it: a kill keeps every write, a power cut only what was flushed, and of the rest

@@ -1,6 +1,7 @@
 import Foundation
 import Primitives
 import SQLite
+import TestSupport
 import XCTest
 
 @testable import Storage

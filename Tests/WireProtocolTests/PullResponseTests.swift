@@ -1,6 +1,7 @@
 import CProtobufC
 import CSyncProtos
 import Primitives
+import TestSupport
 import XCTest
 
 @testable import WireProtocol

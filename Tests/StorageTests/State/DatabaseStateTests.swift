@@ -1,5 +1,6 @@
 import Primitives
 import Storage
+import TestSupport
 import XCTest
 
 final class DatabaseStateTests: XCTestCase {
