@@ -2,8 +2,6 @@ package import Execution
 package import HTTP
 package import Logging
 internal import Primitives
-internal import SQLStreams
-internal import SQLite
 package import Storage
 internal import WireProtocol
 
@@ -74,10 +72,11 @@ package final class AdminEndpoints: HTTPHandler {
         case .rejected(let name): withDatabase(name, responder) { self.rejected($0, responder) }
         case .readConfig(let name):
             withDatabase(name, responder) {
-                responder.respond(Self.settings($0.database.settings))
+                responder.respond(SettingsEndpoint.answer($0.database.settings))
             }
         case .writeConfig(let name):
-            withDatabase(name, responder) { self.changeSettings($0, body: body, responder) }
+            let endpoint = SettingsEndpoint(logger: logger)
+            withDatabase(name, responder) { endpoint.change($0, body: body, responder) }
         }
     }
 
@@ -195,90 +194,5 @@ package final class AdminEndpoints: HTTPHandler {
         responder.respond(
             HTTPResponse(
                 status: 200, headers: [("content-type", "application/json")], body: .bytes(body)))
-    }
-
-    private static func settings(_ settings: Meta.Settings) -> HTTPResponse {
-        .json(200) { json in
-            json.beginObject()
-            json.key("strict_push")
-            json.bool(settings.contains(.strictPush))
-            json.key("synced")
-            json.bool(!settings.contains(.notSynced))
-            json.endObject()
-        }
-    }
-
-    private func changeSettings(
-        _ lease: DatabaseLease, body: [UInt8], _ responder: any HTTPResponder
-    ) {
-        var settings = lease.database.settings
-        do throws(HTTPFailure) {
-            let document: JSONDocument
-            do { document = try JSONDocument(parsing: body) } catch {
-                throw HTTPFailure(
-                    status: 400, code: "malformed_json", text: "the body is not JSON")
-            }
-            guard document.root.kind == .object else {
-                throw HTTPFailure(
-                    status: 400, code: "malformed_config", text: "the body is not an object")
-            }
-            for (key, option, isInverted) in [
-                ("strict_push" as StaticString, Meta.Settings.strictPush, false),
-                ("synced", .notSynced, true),
-            ] {
-                guard let value = document.root[key] else { continue }
-                guard let flag = value.bool else {
-                    throw HTTPFailure(
-                        status: 400, code: "malformed_config", text: "\(key) must be true or false")
-                }
-                if flag != isInverted { settings.insert(option) } else { settings.remove(option) }
-            }
-        } catch {
-            responder.respond(error.response)
-            return
-        }
-        let isSyncedAgain =
-            lease.database.settings.contains(.notSynced) && !settings.contains(.notSynced)
-        if isSyncedAgain {
-            changeSettingsIfReplicasCan(hold: lease, settings, responder)
-        } else {
-            store(settings, lease, responder)
-        }
-    }
-
-    /// What came in while the database was not synced may lock every replica out.
-    private func changeSettingsIfReplicasCan(
-        hold lease: DatabaseLease, _ settings: Meta.Settings, _ responder: any HTTPResponder
-    ) {
-        lease.database.read(
-            { connection in
-                do throws(SQLiteError) {
-                    let findings = try ReplicaCompatibility.findings(connection)
-                    if findings.problems.isEmpty {
-                        self.store(settings, lease, responder)
-                    } else {
-                        responder.respond(
-                            HTTPFailure(
-                                status: 422, code: "not_syncable",
-                                text: findings.problems.joined(separator: "; ")
-                            ).response)
-                    }
-                } catch {
-                    responder.fail(.sqlite(error), database: lease.name, logger: self.logger)
-                }
-            },
-            refused: { responder.fail($0, database: lease.name, logger: self.logger) })
-    }
-
-    private func store(
-        _ settings: Meta.Settings, _ lease: DatabaseLease, _ responder: any HTTPResponder
-    ) {
-        lease.database.changeSettings(settings) { [logger] error in
-            if let error {
-                responder.fail(error, database: lease.name, logger: logger)
-            } else {
-                responder.respond(Self.settings(settings))
-            }
-        }
     }
 }

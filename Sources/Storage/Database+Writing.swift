@@ -157,18 +157,39 @@ extension Database {
 
     /// Changes the options an operator sets for this database; durable when `completion` is
     /// called.
+    ///
+    /// - Parameter change: changes them, or says why it will not; no writer comes in between.
     package func changeSettings(
-        _ settings: Meta.Settings, completion: @escaping @Sendable (StorageError?) -> Void
+        _ change:
+            @escaping @Sendable (inout Meta.Settings, Connection) throws(SQLiteError) -> [String],
+        completion: @escaping @Sendable (Result<SettingsOutcome, StorageError>) -> Void
     ) {
         write(
-            { [self] _ in
-                do throws(StorageError) {
-                    try metaFile.update { $0.settings = settings }
-                    settingsCache.store(settings.rawValue, ordering: .releasing)
-                    completion(nil)
-                } catch {
-                    completion(error)
-                }
-            }, refused: completion)
+            { [self] session in completion(applySettings(change, session)) },
+            refused: { completion(.failure($0)) })
     }
+
+    private func applySettings(
+        _ change: (inout Meta.Settings, Connection) throws(SQLiteError) -> [String],
+        _ session: WriterSession
+    ) -> Result<SettingsOutcome, StorageError> {
+        var settings = metaFile.meta.settings
+        do throws(SQLiteError) {
+            let objections = try change(&settings, session.connection)
+            guard objections.isEmpty else { return .success(.refused(objections)) }
+        } catch {
+            return .failure(.sqlite(error))
+        }
+        do throws(StorageError) { try metaFile.update { $0.settings = settings } } catch {
+            return .failure(error)
+        }
+        settingsCache.store(settings.rawValue, ordering: .releasing)
+        return .success(.changed(settings))
+    }
+}
+
+/// What became of a change of a database's options.
+package enum SettingsOutcome: Sendable {
+    case changed(Meta.Settings)
+    case refused([String])
 }

@@ -27,14 +27,17 @@ package enum DatabaseImport {
         from source: String, to destination: String, check: Check,
         progress: (Progress) -> Void
     ) throws(StorageError) -> Report {
+        let isCopied = try copyClosedWALDatabase(from: source, to: destination, progress: progress)
         do throws(SQLiteError) {
             var report = Report()
-            let connection = try copy(from: source, to: destination, progress: progress)
+            let connection =
+                isCopied
+                ? try openCopy(destination)
+                : try copy(from: source, to: destination, progress: progress)
             defer { connection.close() }
             try refuseOtherEncodings(connection)
             try refuseReservedBytes(connection)
-            progress(Progress(phase: .convert, fraction: nil))
-            try convert(connection, report: &report)
+            try convert(connection, report: &report, progress: progress)
             progress(Progress(phase: .check, fraction: nil))
             try checkIntegrity(connection)
             let findings = try check(connection)
@@ -64,7 +67,7 @@ package enum DatabaseImport {
             original = try Connection(path: source, mode: .readOnly)
             _ = try original.queryInteger("SELECT count(*) FROM sqlite_schema")
         } catch {
-            throw Refusal.wrap(["the file cannot be read as a SQLite database: \(error.message)"])
+            throw unreadable(error)
         }
         defer { original.close() }
         let connection = try Connection(path: destination, mode: .create)
@@ -74,12 +77,62 @@ package enum DatabaseImport {
                 progress(Progress(phase: .copy, fraction: fraction))
                 return true
             }
-            try connection.execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF")
+            try connection.execute(preparation)
         } catch {
             connection.close()
-            throw Refusal.wrap(["the file cannot be read as a SQLite database: \(error.message)"])
+            throw unreadable(error)
         }
         return connection
+    }
+
+    /// The copy is flushed as a whole once it is complete.
+    private static let preparation = "PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF"
+
+    /// Copies the bytes of a database in WAL mode that has no WAL: nobody has it open, the file
+    /// is complete, and SQLite would leave an empty WAL beside it, or fail in a folder that it
+    /// may not write to. False, and nothing is copied, for any other file.
+    private static func copyClosedWALDatabase(
+        from source: String, to destination: String, progress: (Progress) -> Void
+    ) throws(StorageError) -> Bool {
+        guard !Directory.exists(source + "-wal") else { return false }
+        var buffer = [UInt8](repeating: 0, count: 1 << 20)
+        // What cannot be read so is for SQLite to explain.
+        guard let original = try? File(path: source, mode: .read),
+            (try? original.readBytes(into: &buffer, at: 0)) != nil, buffer[18] == 2
+        else { return false }
+        let size = try original.size()
+        let copy = try File(path: destination, mode: .create)
+        var done: Int64 = 0
+        while done < size {
+            let count = min(Int64(buffer.count), size - done)
+            try original.readBytes(into: &buffer, at: done)
+            try copy.write(Array(buffer.prefix(Int(count))), at: done)
+            done += count
+            progress(Progress(phase: .copy, fraction: Double(done) / Double(size)))
+        }
+        return true
+    }
+
+    private static func openCopy(_ path: String) throws(SQLiteError) -> Connection {
+        let connection = try Connection(path: path, mode: .create)
+        do {
+            _ = try connection.queryInteger("SELECT count(*) FROM sqlite_schema")
+            try connection.execute(preparation)
+        } catch {
+            connection.close()
+            throw unreadable(error)
+        }
+        return connection
+    }
+
+    /// What is wrong with the file is the importer's to know; what is wrong with our disk is not
+    /// the file's fault.
+    private static func unreadable(_ error: SQLiteError) -> SQLiteError {
+        switch error.primaryCode {
+        case .full, .inputOutput, .noMemory: error
+        default:
+            Refusal.wrap(["the file cannot be read as a SQLite database: \(error.message)"])
+        }
     }
 
     private static func refuseOtherEncodings(_ connection: Connection) throws(SQLiteError) {
@@ -105,7 +158,7 @@ package enum DatabaseImport {
 
     /// Page size and auto_vacuum change with a VACUUM, which keeps all content.
     private static func convert(
-        _ connection: Connection, report: inout Report
+        _ connection: Connection, report: inout Report, progress: (Progress) -> Void
     ) throws(SQLiteError) {
         let size = try connection.queryInteger("PRAGMA page_size") ?? 0
         let autoVacuum = try connection.queryInteger("PRAGMA auto_vacuum") ?? 0
@@ -114,6 +167,7 @@ package enum DatabaseImport {
         }
         if autoVacuum != 0 { report.conversions.append("auto_vacuum to none") }
         guard !report.conversions.isEmpty else { return }
+        progress(Progress(phase: .convert, fraction: nil))
         try connection.execute(
             "PRAGMA page_size = \(pageSize); PRAGMA auto_vacuum = NONE; VACUUM")
         guard try connection.queryInteger("PRAGMA page_size") == Int64(pageSize),

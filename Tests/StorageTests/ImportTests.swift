@@ -76,6 +76,16 @@ final class ImportTests: XCTestCase {
     }
 
     /// VACUUM can add such bytes and not take them away.
+    func testNothingIsLeftBesideAClosedWALDatabase() throws {
+        let path = try makeSource("PRAGMA journal_mode = WAL;" + Self.rows)
+        let folderPath = String(path.dropLast("/source.db".count))
+        let before = try FileManager.default.contentsOfDirectory(atPath: folderPath)
+        XCTAssertEqual(before, ["source.db"])
+        XCTAssertGreaterThan(try importFile(path).pageCount, 10)
+        XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: folderPath), before)
+        XCTAssertEqual(try fixture.query("SELECT count(*) FROM t", on: imported), 300)
+    }
+
     func testReservedBytesAreRefused() throws {
         let path = folder.file("source.db")
         let connection = try Connection(path: path, mode: .create)
