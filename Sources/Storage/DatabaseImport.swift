@@ -67,7 +67,7 @@ package enum DatabaseImport {
             original = try Connection(path: source, mode: .readOnly)
             _ = try original.queryInteger("SELECT count(*) FROM sqlite_schema")
         } catch {
-            throw unreadable(error)
+            throw unreadableSource(error)
         }
         defer { original.close() }
         let connection = try Connection(path: destination, mode: .create)
@@ -130,9 +130,12 @@ package enum DatabaseImport {
     private static func unreadable(_ error: SQLiteError) -> SQLiteError {
         switch error.primaryCode {
         case .full, .inputOutput, .noMemory: error
-        default:
-            Refusal.wrap(["the file cannot be read as a SQLite database: \(error.message)"])
+        default: unreadableSource(error)
         }
+    }
+
+    private static func unreadableSource(_ error: SQLiteError) -> SQLiteError {
+        Refusal.wrap(["the file cannot be read as a SQLite database: \(error.message)"])
     }
 
     private static func refuseOtherEncodings(_ connection: Connection) throws(SQLiteError) {
