@@ -2,7 +2,6 @@ package import Execution
 package import HTTP
 package import Logging
 internal import Primitives
-internal import Replication
 package import Storage
 internal import WireProtocol
 
@@ -29,8 +28,7 @@ package final class PublicEndpoints: HTTPHandler {
         self.workers = workers
         self.configuration = configuration
         self.logger = logger
-        pull = PullEndpoint(
-            answering: PullAnswering(longPollLimit: configuration.longPollLimit), logger: logger)
+        pull = PullEndpoint(configuration: configuration, logger: logger)
         pipeline = PipelineEndpoint(configuration: configuration, logger: logger)
     }
 

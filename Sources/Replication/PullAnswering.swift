@@ -26,20 +26,23 @@ package struct PullAnswering: Sendable {
 
     package init(longPollLimit: Duration) { self.longPollLimit = longPollLimit }
 
-    /// - Parameter mayWait: false once a long poll's time is over.
+    /// - Parameters:
+    ///   - traced: the pages that the request's query touches (`PullRequest.tracedQuery`).
+    ///   - mayWait: false once a long poll's time is over.
     package func answer(
-        _ request: PullRequest, lease: DatabaseLease, mayWait: Bool
+        _ request: PullRequest, lease: DatabaseLease, traced: [PageNumber]? = nil, mayWait: Bool
     ) throws(PullFailure) -> PullAnswer {
         let database = lease.database
         guard !database.settings.contains(.notSynced) else { throw .refused(.notSynced) }
-        let selector = try decodeSelector(request)
+        let selection = try selection(of: request, traced: traced)
         // Taken before the plan, so that what the plan calls the head is what it serves.
         let newest: Snapshot
         do { newest = try database.snapshot() } catch { throw .storage(error) }
         let requested = Duration.milliseconds(Int64(request.longPollTimeoutMilliseconds))
         let question = PullQuestion(
             serverRevision: echoed(request.serverRevision, database),
-            clientRevision: echoed(request.clientRevision, database), hasSelection: selector != nil,
+            clientRevision: echoed(request.clientRevision, database),
+            hasSelection: selection != nil,
             longPoll: mayWait ? min(requested, longPollLimit) : .zero)
         switch PullPlan(question, head: newest.revision.commit) {
         case .refuse(let refusal): throw .refused(refusal)
@@ -50,7 +53,7 @@ package struct PullAnswering: Sendable {
             return .unchanged(header(newest, replica: replica))
         case .newest(let pages, let keepsRevision):
             if keepsRevision { database.lease(newest) }
-            return .pages(stream(pages, selector, of: newest, lease: lease))
+            return .pages(stream(pages, selection, of: newest, lease: lease))
         case .revision(let revision, let pages):
             let snapshot: Snapshot
             do { snapshot = try database.snapshot(at: revision) } catch {
@@ -58,14 +61,15 @@ package struct PullAnswering: Sendable {
                 throw .storage(error)
             }
             database.lease(snapshot)
-            return .pages(stream(pages, selector, of: snapshot, lease: lease))
+            return .pages(stream(pages, selection, of: snapshot, lease: lease))
         }
     }
 
-    private func decodeSelector(_ request: PullRequest) throws(PullFailure) -> PageSelector? {
-        // A query bootstrap gets all pages: more than it needs, never less.
-        guard !request.selector.isEmpty else { return nil }
-        do { return try PageSelector(portableRoaring: request.selector) } catch {
+    private func selection(
+        of request: PullRequest, traced: [PageNumber]?
+    ) throws(PullFailure) -> PageSelection? {
+        guard !request.selector.isEmpty else { return traced.map { .pages($0) } }
+        do { return .bitmap(try PageSelector(portableRoaring: request.selector)) } catch {
             throw .malformedSelector
         }
     }
@@ -78,7 +82,7 @@ package struct PullAnswering: Sendable {
     }
 
     private func stream(
-        _ pages: PullPlan.Pages, _ selector: PageSelector?, of snapshot: Snapshot,
+        _ pages: PullPlan.Pages, _ selection: PageSelection?, of snapshot: Snapshot,
         lease: DatabaseLease
     ) -> PageStream {
         let databaseSize = snapshot.databaseSize
@@ -91,10 +95,8 @@ package struct PullAnswering: Sendable {
                 return .listed(
                     lease.database.pages(changedAfter: commit, databaseSize: databaseSize))
             case .selected(let withFirst):
-                // Ids beyond the size are left out; a selector of billions costs nothing.
-                var ids = selector?.pageIDs(below: databaseSize) ?? []
-                if withFirst && ids.first != PageID(0) { ids.insert(PageID(0), at: 0) }
-                return .listed(ids.compactMap { PageNumber($0) })
+                return .listed(
+                    selection?.pages(databaseSize: databaseSize, withFirst: withFirst) ?? [])
             }
         }
     }

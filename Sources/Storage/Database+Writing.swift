@@ -40,14 +40,17 @@ extension Database {
     }
 
     /// Runs `job` with a connection that can only read.
+    ///
+    /// - Parameter isFresh: the connection has read nothing yet, and is closed behind the job.
     package func read(
-        _ job: @escaping @Sendable (Connection) -> Void,
+        isFresh: Bool = false, _ job: @escaping @Sendable (Connection) -> Void,
         refused: @escaping @Sendable (StorageError) -> Void
     ) {
         let isAccepted = readerLane.submit { [self] in
             do throws(StorageError) {
-                let connection = try takeReader()
+                let connection = try takeReader(isFresh: isFresh)
                 job(connection)
+                if isFresh { connection.close() }
                 giveBack(connection)
                 readerEnded()
             } catch {
@@ -57,11 +60,11 @@ extension Database {
         if !isAccepted { refused(.queueFull(name)) }
     }
 
-    private func takeReader() throws(StorageError) -> Connection {
+    private func takeReader(isFresh: Bool) throws(StorageError) -> Connection {
         let taken = state.withLock { state -> Result<Connection?, StorageError> in
             if let closing = state.closing { return .failure(closing) }
             state.busyReaderCount += 1
-            return .success(state.idleReaders.popLast())
+            return .success(isFresh ? nil : state.idleReaders.popLast())
         }
         if let idle = try taken.get() { return idle }
         do { return try WriterConnection.openReader(path: path + "/main.db") } catch {

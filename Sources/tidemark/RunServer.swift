@@ -73,6 +73,8 @@ private func startListeners(
     endpoints.longPollLimit = configuration.longPollMax
     endpoints.statementTimeout =
         configuration.statementTimeout == .zero ? nil : configuration.statementTimeout
+    endpoints.bootstrapQueryTimeout = configuration.bootstrapQueryTimeout
+    endpoints.bootstrapQueryMaximumPages = configuration.bootstrapQueryMaxPages
     endpoints.version = Version.text
     let http = try listen(
         configuration.listen, server: server,

@@ -22,6 +22,8 @@ struct ServeConfiguration: Equatable, Sendable {
     var longPollMax = Duration.seconds(60)
     /// Zero: no limit.
     var statementTimeout = Duration.seconds(60)
+    var bootstrapQueryTimeout = Duration.seconds(10)
+    var bootstrapQueryMaxPages = 65_536
     var shutdownGrace = Duration.seconds(30)
     var idleTimeout = Duration.seconds(75)
     var minCheckpointPageCount = 1000

@@ -54,6 +54,10 @@ enum ServeOptions {
         .value(
             "min-checkpoint-page-count", "PAGES", \.minCheckpointPageCount, of: defaults,
             in: 1...10_000_000, "Pages in a write-ahead log at which it is checkpointed"),
+        .value(
+            "bootstrap-query-max-pages", "PAGES", \.bootstrapQueryMaxPages, of: defaults,
+            in: 1...1_000_000,
+            "Pages that a bootstrap by query sends at most; the replica fetches others on demand"),
     ]
 
     private static let times: [Option] = [
@@ -63,6 +67,10 @@ enum ServeOptions {
         .value(
             "statement-timeout", "TIME", \.statementTimeout, of: defaults,
             in: .zero...(.seconds(86_400)), "Longest run of one SQL statement; 0s means no limit"),
+        .value(
+            "bootstrap-query-timeout", "TIME", \.bootstrapQueryTimeout, of: defaults,
+            in: .milliseconds(1)...(.seconds(3600)),
+            "Longest run of a bootstrap's query; the pages found by then are sent"),
         .value(
             "shutdown-grace", "TIME", \.shutdownGrace, of: defaults,
             in: .zero...(.seconds(3600)), "Time that running requests get to finish on SIGTERM"),
