@@ -1,3 +1,4 @@
+import Endpoints
 import Foundation
 import Primitives
 import Synchronization
@@ -24,6 +25,13 @@ final class DatabaseCommandTests: XCTestCase {
             names.withLock { $0.sorted() }.map {
                 DatabaseSummary(name: $0.text, sizeBytes: 4096, revision: "r\"1/2")
             }
+        }
+
+        func statistics(
+            _ name: DatabaseName
+        ) throws(AdministrationError) -> StatisticsReport {
+            guard names.withLock({ $0.contains(name) }) else { throw .noSuchDatabase(name) }
+            return DatabaseCommandTests.report
         }
 
         func delete(_ name: DatabaseName) throws(AdministrationError) {
@@ -84,6 +92,44 @@ final class DatabaseCommandTests: XCTestCase {
         XCTAssertEqual(objects?.map { $0["size_bytes"] as? Int }, [4096, 4096])
         XCTAssertEqual(objects?.map { $0["revision"] as? String }, ["r\"1/2", "r\"1/2"])
         XCTAssertEqual(run("list", "--json", on: MemoryAdministration()).output, "[]\n")
+    }
+
+    private static var report: StatisticsReport {
+        let body = #"""
+            {"revision":"tm1.x","generation":null,"pages":7,"wal_pages":3,"wal_bytes":12392,
+            "main_bytes":28672,"history_bytes":0,"pins":1,"rejected_changes":2,
+            "last_checkpoint":{"mode":"passive","result":"complete","busy":0,"log":12,
+            "checkpointed":12,"time":"2026-01-31T12:00:00Z"},"bytes_sent":100,
+            "bytes_received":50,"long_polls":4}
+            """#
+        return try! JSONDecoder().decode(StatisticsReport.self, from: Data(body.utf8))
+    }
+
+    func testStats() throws {
+        XCTAssertEqual(
+            run("stats", "notes").output,
+            """
+            revision          tm1.x
+            generation        none
+            pages             7
+            WAL pages         3
+            WAL bytes         12392
+            main bytes        28672
+            history bytes     0
+            pins              1
+            rejected changes  2
+            last checkpoint   passive, complete, 12 of 12 frames, 2026-01-31T12:00:00Z
+            bytes sent        100
+            bytes received    50
+            long polls        4
+
+            """)
+        let json = run("stats", "notes", "--json").output
+        XCTAssertTrue(json.hasSuffix("}\n"))
+        XCTAssertEqual(
+            try JSONDecoder().decode(StatisticsReport.self, from: Data(json.utf8)), Self.report)
+        XCTAssertEqual(run("stats", "other").exitCode, 66)
+        XCTAssertEqual(run("stats").exitCode, 64)
     }
 
     func testDeleteAsksFirst() {

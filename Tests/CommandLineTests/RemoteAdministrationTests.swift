@@ -40,6 +40,28 @@ final class RemoteAdministrationTests: XCTestCase {
         XCTAssertEqual(requests[0].headers["content-type"], "application/json")
     }
 
+    func testStatistics() throws {
+        let body = #"""
+            {"revision":"r","generation":2,"pages":1,"wal_pages":0,"wal_bytes":0,"main_bytes":4096,
+            "history_bytes":0,"pins":0,"rejected_changes":0,"last_checkpoint":null,
+            "bytes_sent":5000000000,"bytes_received":0,"long_polls":0,"newer":[]}
+            """#
+        let server = try ScriptedServer([
+            .json(200, body), .json(404, #"{"error":"none","code":"database_unknown"}"#),
+            .json(200, "{}"),
+        ])
+        let remote = try remote(server)
+        let report = try remote.statistics(notes)
+        XCTAssertEqual(report.generation, 2)
+        XCTAssertEqual(report.bytesSent, 5_000_000_000)
+        XCTAssertNil(report.lastCheckpoint)
+        XCTAssertThrowsError(try remote.statistics(notes)) {
+            XCTAssertEqual($0 as? AdministrationError, .noSuchDatabase(self.notes))
+        }
+        XCTAssertThrowsError(try remote.statistics(notes))
+        XCTAssertEqual(server.finish()[0].line, "GET /v1/namespaces/notes/stats HTTP/1.1")
+    }
+
     func testImportStreamsTheFile() throws {
         let directory = try TemporaryDirectory()
         // More than libcurl's buffers, and than the size from which it asks before it sends.

@@ -1,3 +1,4 @@
+internal import Endpoints
 internal import Primitives
 
 /// What `tidemark db` does with the databases of a data directory: directly while no server runs,
@@ -7,6 +8,8 @@ protocol DatabaseAdministration {
 
     /// Sorted by name.
     func list() throws(AdministrationError) -> [DatabaseSummary]
+
+    func statistics(_ name: DatabaseName) throws(AdministrationError) -> StatisticsReport
 
     func delete(_ name: DatabaseName) throws(AdministrationError)
 

@@ -1,4 +1,5 @@
 internal import Dispatch
+internal import Endpoints
 internal import Execution
 internal import Glibc
 internal import Logging
@@ -56,6 +57,13 @@ final class LocalAdministration: DatabaseAdministration {
                     revision: head.revision.wire))
         }
         return summaries
+    }
+
+    func statistics(_ name: DatabaseName) throws(AdministrationError) -> StatisticsReport {
+        let lease = try acquire(name)
+        do throws(StorageError) { return try StatisticsReport(lease) } catch {
+            throw Self.administrationError(error)
+        }
     }
 
     func delete(_ name: DatabaseName) throws(AdministrationError) {

@@ -1,3 +1,4 @@
+internal import Endpoints
 internal import FoundationEssentials
 internal import Glibc
 internal import Primitives
@@ -23,6 +24,12 @@ struct RemoteAdministration: DatabaseAdministration {
                     name: $0.name, sizeBytes: $0.sizeBytes, revision: $0.revision ?? "")
             }
             .sorted { $0.name < $1.name }
+    }
+
+    func statistics(_ name: DatabaseName) throws(AdministrationError) -> StatisticsReport {
+        let response = try client.send("GET", "\(Self.path(name))/stats")
+        try check(response, name)
+        return try decode(StatisticsReport.self, response)
     }
 
     func delete(_ name: DatabaseName) throws(AdministrationError) {

@@ -1,15 +1,16 @@
+internal import Endpoints
 internal import Glibc
 internal import Primitives
 
 /// `tidemark db`: the databases of a data directory, or of a running server.
 enum DatabaseCommand {
     static let command = Command.group(
-        "db", "Create, list, import, export and delete databases",
+        "db", "Create, list, show, import, export and delete databases",
         details: """
             The commands work on a data directory while no server runs (--data DIR), or through
             the admin listener of a running server (--admin URL).
             """,
-        [create, list, importFile, exportFile, delete])
+        [create, list, stats, importFile, exportFile, delete])
 
     private typealias Resolution = OptionTable<DatabaseOptions>.Resolution
     private static let name = Command.Operand(
@@ -30,6 +31,18 @@ enum DatabaseCommand {
         context.console.writeOutput(
             resolution.settings.printsJSON
                 ? try DatabaseListing.json(databases) : DatabaseListing.table(databases))
+        return ExitCode.success.rawValue
+    }
+
+    private static let stats = Command.leaf(
+        "stats", "Show the figures of a database", operands: [name], DatabaseOptions.stats
+    ) { resolution, context in
+        let name = try databaseName(resolution)
+        let report = try administration(resolution, context).statistics(name)
+        context.console.writeOutput(
+            resolution.settings.printsJSON
+                ? String(decoding: report.json, as: UTF8.self) + "\n"
+                : StatisticsListing.text(report))
         return ExitCode.success.rawValue
     }
 

@@ -33,6 +33,9 @@ struct DatabaseOptions: Equatable, Sendable {
     static let list = table([
         .flag("json", \.printsJSON, "Print a JSON array").scoped(.commandLine)
     ])
+    static let stats = table([
+        .flag("json", \.printsJSON, "Print a JSON object").scoped(.commandLine)
+    ])
     static let importFile = table([quiet])
     static let exportFile = table([
         quiet,
