@@ -42,17 +42,25 @@ struct PullEndpoint: Sendable {
         responder: any HTTPResponder
     ) {
         logger.debug("bootstrap_query", [("database", lease.name.text)])
+        let client = ClientPresence()
         let stop = queryTrace.run(query, database: lease.database) { result in
             switch result {
             case .success(let outcome):
                 log(outcome, lease)
+                // Nobody would come back for the history that a new replica has kept.
+                guard !client.isGone else {
+                    return responder.respond(StorageError.closed.httpFailure.response)
+                }
                 respond(
                     to: request, lease: lease, traced: outcome.pages, responder: responder,
                     mayWait: false)
             case .failure(let failure): fail(failure, lease: lease, responder: responder)
             }
         }
-        responder.onClientGone(stop)
+        responder.onClientGone {
+            client.leave()
+            stop()
+        }
         responder.onShutdown(stop)
     }
 
@@ -125,6 +133,15 @@ struct PullEndpoint: Sendable {
             status: 200, headers: [("content-type", "application/protobuf")],
             body: .stream(source, length: nil))
     }
+}
+
+/// Whether the client of a request went away before the answer.
+private final class ClientPresence: Sendable {
+    private let hasLeft = Atomic(false)
+
+    var isGone: Bool { hasLeft.load(ordering: .acquiring) }
+
+    func leave() { hasLeft.store(true, ordering: .releasing) }
 }
 
 /// One held request. Ends once, for one reason.

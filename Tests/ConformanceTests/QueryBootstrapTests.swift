@@ -219,6 +219,11 @@ final class EndlessQueryTests: XCTestCase {
         try wait(server, for: "event=bootstrap_query_cut database=default limit=stopped")
         XCTAssertEqual(try database.sql("SELECT count(*) FROM t").rows, [["1000"]])
         XCTAssertEqual(server.stop(), 0, server.log)
+        XCTAssertFalse(server.log.contains("level=error"), server.log)
+        let next = try RunningServer(folder: server.folder)
+        defer { next.kill() }
+        XCTAssertEqual(try next.database("default").statistic("pins"), 0, "for nobody")
+        XCTAssertEqual(next.stop(), 0, next.log)
     }
 
     /// The client gets what was found: it is as good as any other selection.
