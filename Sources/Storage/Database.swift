@@ -158,6 +158,7 @@ package final class Database: @unchecked Sendable {
         writer.close()
         // What is not written stays as it was written last, which is safe.
         try? recordReplicas()
+        historyLog.withLock { $0.isClosed = true }
         DatabaseVFS.unregister(sharedFile)
         mainFile.unlockAgainstSQLite()
         completion()
