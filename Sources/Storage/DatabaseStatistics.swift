@@ -14,6 +14,8 @@ package struct DatabaseStatistics: Sendable {
     package let rejectedChangeCount: Int
     /// Long polls that are held.
     package let waiterCount: Int
+    /// The newest checkpoint since the database was opened.
+    package let lastCheckpoint: CheckpointRecord?
 }
 
 extension Database {
@@ -27,7 +29,7 @@ extension Database {
                 walFrameCount: state.books.walFrameCount, walBytes: walBytes, mainBytes: mainBytes,
                 historyBytes: Int64(state.books.history.usedSlotCount * pageSize),
                 pinCount: state.books.pinCount, rejectedChangeCount: rejected,
-                waiterCount: state.waiters.count)
+                waiterCount: state.waiters.count, lastCheckpoint: state.lastCheckpoint)
         }
     }
 
