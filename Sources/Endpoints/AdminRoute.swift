@@ -13,6 +13,7 @@ enum AdminRoute: Equatable {
     case fork(from: DatabaseName, to: DatabaseName)
     case stats(DatabaseName)
     case rejected(DatabaseName)
+    case checkpoint(DatabaseName)
     case readConfig(DatabaseName)
     case writeConfig(DatabaseName)
     /// Something that needs no making here: tenants and groups exist by being named.
@@ -29,6 +30,10 @@ enum AdminRoute: Equatable {
         case ("POST", 3...) where parts.starts(with: ["v1", "tenants"]):
             self = try Self.tenant(Array(parts.dropFirst(2)))
         default: throw Self.notFound
+        }
+        // `?mode=truncate` must not pass for a PASSIVE checkpoint.
+        if case .checkpoint = self, head.query != nil {
+            throw CheckpointEndpoint.malformed("the mode belongs into the body, as JSON")
         }
     }
 
@@ -49,6 +54,7 @@ enum AdminRoute: Equatable {
         case ("GET", "stats", 2): return .stats(name)
         case ("GET", "rejected", 2): return .rejected(name)
         case ("GET", "config", 2): return .readConfig(name)
+        case ("POST", "checkpoint", 2): return .checkpoint(name)
         case ("POST", "config", 2): return .writeConfig(name)
         case ("POST", "fork", 3): return .fork(from: name, to: try Self.name(parts[2]))
         default: throw notFound

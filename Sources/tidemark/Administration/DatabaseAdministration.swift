@@ -1,4 +1,5 @@
 internal import Primitives
+internal import SQLite
 
 /// What `tidemark db` does with the databases of a data directory: directly while no server runs,
 /// or through a running server's admin listener.
@@ -9,6 +10,11 @@ protocol DatabaseAdministration {
     func list() throws(AdministrationError) -> [DatabaseSummary]
 
     func delete(_ name: DatabaseName) throws(AdministrationError)
+
+    /// Copies the write-ahead log to the database's file; readers in the way are an answer.
+    func checkpoint(
+        _ name: DatabaseName, _ mode: CheckpointMode
+    ) throws(AdministrationError) -> CheckpointResult
 
     /// Makes a new database of the SQLite file at `path`. Leaves nothing behind if it fails.
     func importFile(

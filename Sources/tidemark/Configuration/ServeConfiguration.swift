@@ -24,7 +24,13 @@ struct ServeConfiguration: Equatable, Sendable {
     var statementTimeout = Duration.seconds(60)
     var shutdownGrace = Duration.seconds(30)
     var idleTimeout = Duration.seconds(75)
+    /// Zero: never.
+    var truncatePageN = 121_359
     var minCheckpointPageCount = 1000
+    /// Zero: never.
+    var checkpointInterval = Duration.seconds(60)
+    /// Zero: no limit.
+    var maxSnapshotAge = Duration.seconds(30)
 
     private static var defaultThreads: Int {
         min(max(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), 1), 4)
