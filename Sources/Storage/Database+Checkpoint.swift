@@ -29,7 +29,7 @@ extension Database {
 
     /// Call behind every job of the writer.
     func checkpointIfDue() {
-        let now = options.clock.now()
+        let now = options.monotonicClock.now()
         let due = state.withLock { state in
             state.closing == nil ? state.schedule.dueMode(state.books.wal, now: now) : nil
         }
@@ -39,13 +39,13 @@ extension Database {
     }
 
     private func setTimerIfNeeded() {
-        let now = options.clock.now()
+        let now = options.monotonicClock.now()
         let delay = state.withLock { state in
             state.closing == nil ? state.schedule.timerDelay(state.books.wal, now: now) : nil
         }
         guard let delay else { return }
         // Weak: a database that was closed meanwhile is not kept.
-        options.clock.after(delay) { [weak self] in self?.decideAgain { $0.timerFired() } }
+        options.monotonicClock.after(delay) { [weak self] in self?.decideAgain { $0.timerFired() } }
     }
 
     /// Tries again what a reader held up that was ended.
@@ -86,7 +86,7 @@ extension Database {
 
     /// - Parameter result: nil if it failed.
     private func note(_ mode: CheckpointMode, _ result: CheckpointResult?) {
-        let now = options.clock.now()
+        let now = options.monotonicClock.now()
         let outcome: CheckpointRecord.Outcome =
             result.map { $0.isComplete ? .complete : .incomplete } ?? .failed
         let record = CheckpointRecord(
@@ -101,18 +101,18 @@ extension Database {
     }
 
     private func runCheckpoint(_ mode: CheckpointMode) throws -> CheckpointResult {
-        dropExpiredLeases()
         let recorded = changeFile.newestCommit
-        let (doomed, changes, head) = state.withLock { state in
-            let doomed = state.books.prepareCheckpoint()
-            return (doomed, state.books.changes.changes(after: recorded), state.books.head)
+        let (plan, changes, head) = state.withLock { state in
+            let plan = state.books.prepareCheckpoint(historyLimits, now: options.clock())
+            return (plan, state.books.changes.changes(after: recorded), state.books.head)
         }
-        try save(doomed)
+        let historySequence = try saveHistory(plan)
         if head > recorded { try changeFile.append(changes, upTo: head) }
         try metaFile.update { meta in
             meta.recordedCommit = head
             meta.walSalts = walSalts
             meta.walBase = walBase
+            meta.historySequence = historySequence
             meta.isCheckpointing = true
             meta.isWALSpent = isWALSpent
         }
@@ -183,30 +183,6 @@ extension Database {
         state.withLock { state in
             walBase = state.books.head
             state.books.walStartedOver()
-        }
-    }
-
-    /// Copies images to the history file. Nothing can move them meanwhile: that takes the writer
-    /// lane. The file needs no flush, because its readers do not outlive the process.
-    private func save(_ doomed: [DatabaseState.DoomedImage]) throws {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: pageSize, alignment: 4096)
-        defer { unsafe buffer.deallocate() }
-        for image in doomed {
-            switch image.location {
-            case .zeros, .history: continue
-            case .mainFile: try unsafe mainFile.read(into: buffer, at: image.page.byteOffset)
-            case .frame(let frame):
-                try unsafe walFile.read(into: buffer, at: WALScanner.pageOffset(frame: frame))
-            }
-            let slot = state.withLock { $0.books.takeHistorySlot() }
-            do throws(StorageError) {
-                try unsafe historyFile.write(
-                    UnsafeRawBufferPointer(buffer), at: Int64(slot * pageSize))
-            } catch {
-                state.withLock { $0.books.returnHistorySlot(slot) }
-                throw error
-            }
-            state.withLock { $0.books.saved(image, slot: slot) }
         }
     }
 

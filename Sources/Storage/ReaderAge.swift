@@ -11,7 +11,7 @@ final class ReaderAge {
 
     init(_ database: Database) {
         self.database = database
-        start = database.options.clock.now()
+        start = database.options.monotonicClock.now()
     }
 
     /// To be asked every few microseconds while statements run; nil if readers have no limit.
@@ -21,7 +21,7 @@ final class ReaderAge {
 
     private func isTooOld() -> Bool {
         guard database.isCheckpointHeldUp.load(ordering: .relaxed),
-            database.options.clock.now() - start >= database.options.maxSnapshotAge
+            database.options.monotonicClock.now() - start >= database.options.maxSnapshotAge
         else { return false }
         if !wasTooOld {
             wasTooOld = true

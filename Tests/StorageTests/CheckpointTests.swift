@@ -19,7 +19,7 @@ final class CheckpointTests: XCTestCase {
         options.truncatePageCount = 0
         options.checkpointInterval = .zero
         options.checkpointWait = .zero
-        options.clock = clock.clock
+        options.monotonicClock = clock.clock
         change(&options)
         let fixture = try StorageFixture(options: options)
         try fixture.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v BLOB)")

@@ -15,8 +15,8 @@ final class ManualClock: Sendable {
 
     private let state = Mutex(State())
 
-    var clock: StorageClock {
-        StorageClock(
+    var clock: MonotonicClock {
+        MonotonicClock(
             now: { self.state.withLock { $0.now } },
             after: { delay, action in
                 self.state.withLock { $0.timers.append(Timer(due: $0.now + delay, action: action)) }

@@ -1,7 +1,7 @@
 internal import Dispatch
 
 /// How storage tells the time and waits. Tests put in their own, so that none has to sleep.
-package struct StorageClock: Sendable {
+package struct MonotonicClock: Sendable {
     package var now: @Sendable () -> ContinuousClock.Instant
     /// Calls the closure once, so long from now, on any thread; the closure does not block.
     package var after: @Sendable (Duration, @escaping @Sendable () -> Void) -> Void
@@ -14,7 +14,7 @@ package struct StorageClock: Sendable {
         self.after = after
     }
 
-    package static let system = StorageClock(
+    package static let system = MonotonicClock(
         now: { .now },
         after: { delay, action in
             let (seconds, attoseconds) = delay.components
