@@ -73,6 +73,11 @@ package final class AdminEndpoints: HTTPHandler {
         case .checkpoint(let name):
             let endpoint = CheckpointEndpoint(logger: logger)
             withDatabase(name, responder) { endpoint.run($0, body: body, responder) }
+        case .pins(let name):
+            withDatabase(name, responder) { responder.respond(PinsEndpoint.list($0)) }
+        case .dropPin(let id, let name):
+            let endpoint = PinsEndpoint(logger: logger)
+            withDatabase(name, responder) { endpoint.drop(id, $0, responder) }
         case .readConfig(let name):
             withDatabase(name, responder) {
                 responder.respond(SettingsEndpoint.answer($0.database.settings))

@@ -54,6 +54,8 @@ private func openStore(
             "wal_truncation_disabled",
             [("hint", "truncate-page-n is 0: nothing bounds the write-ahead logs")])
     }
+    options.historyQuota = Int64(clamping: configuration.historyQuota.bytes)
+    options.pinRetention = configuration.pinRetention
     do {
         return try DatabaseStore(
             directory: configuration.dataDirectory, options: options, workers: workers,

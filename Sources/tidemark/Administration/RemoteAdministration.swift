@@ -42,6 +42,16 @@ struct RemoteAdministration: DatabaseAdministration {
             checkpointedFrameCount: answer.checkpointed)
     }
 
+    func pins(_ name: DatabaseName) throws(AdministrationError) -> [PinSummary] {
+        let response = try client.send("GET", "\(Self.path(name))/pins")
+        try check(response, name)
+        return try decode(PinsAnswer.self, response).pins
+    }
+
+    func dropPin(_ id: ReplicaID, of name: DatabaseName) throws(AdministrationError) {
+        try check(client.send("DELETE", "\(Self.path(name))/pins/\(id.hexadecimal)"), name)
+    }
+
     func importFile(
         _ name: DatabaseName, from path: String, progress: @escaping (TransferProgress) -> Void
     ) throws(AdministrationError) -> ImportSummary {
@@ -92,6 +102,7 @@ struct RemoteAdministration: DatabaseAdministration {
         switch (response.status, name) {
         case (404, let name?) where answer?.code == "database_unknown":
             throw .noSuchDatabase(name)
+        case (404, _) where answer?.code == "pin_unknown": throw .rejected(message)
         case (404, _):
             // No error of ours: another server, or the port of the sync clients.
             throw .unavailable("\(client.base.text) is not a Tidemark admin listener")
@@ -140,6 +151,10 @@ extension RemoteAdministration {
             }
         }
         let namespaces: [Namespace]
+    }
+
+    private struct PinsAnswer: Decodable {
+        let pins: [PinSummary]
     }
 
     private struct ImportAnswer: Decodable {

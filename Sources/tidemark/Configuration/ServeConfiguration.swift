@@ -31,6 +31,8 @@ struct ServeConfiguration: Equatable, Sendable {
     var checkpointInterval = Duration.seconds(60)
     /// Zero: no limit.
     var maxSnapshotAge = Duration.seconds(30)
+    var historyQuota = ByteSize.mebibytes(256)
+    var pinRetention = Duration.seconds(30 * 86_400)
 
     private static var defaultThreads: Int {
         min(max(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), 1), 4)
