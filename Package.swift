@@ -91,7 +91,7 @@ let package = Package(
                 swiftSettings: swiftSettings),
             .testTarget(
                 name: "CommandLineTests",
-                dependencies: ["tidemark", "Endpoints", "Logging", "Primitives"],
+                dependencies: ["tidemark", "Endpoints", "Logging", "Primitives", "SQLite"],
                 swiftSettings: testSettings),
             .testTarget(
                 name: "ConformanceTests",

@@ -70,6 +70,9 @@ package final class AdminEndpoints: HTTPHandler {
         case .fork(let from, let to): fork(from, to: to, responder)
         case .stats(let name): withDatabase(name, responder) { self.stats($0, responder) }
         case .rejected(let name): withDatabase(name, responder) { self.rejected($0, responder) }
+        case .checkpoint(let name):
+            let endpoint = CheckpointEndpoint(logger: logger)
+            withDatabase(name, responder) { endpoint.run($0, body: body, responder) }
         case .pins(let name):
             withDatabase(name, responder) { responder.respond(PinsEndpoint.list($0)) }
         case .dropPin(let id, let name):

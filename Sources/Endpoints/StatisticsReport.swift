@@ -71,7 +71,8 @@ extension StatisticsReport {
             pages: Int64(statistics.databaseSize), walPages: Int64(statistics.walFrameCount),
             walBytes: statistics.walBytes, mainBytes: statistics.mainBytes,
             historyBytes: statistics.historyBytes, pins: Int64(statistics.pinCount),
-            rejectedChanges: Int64(statistics.rejectedChangeCount), lastCheckpoint: nil,
+            rejectedChanges: Int64(statistics.rejectedChangeCount),
+            lastCheckpoint: statistics.lastCheckpoint.map { Checkpoint($0) },
             bytesSent: lease.traffic.sentBytes, bytesReceived: lease.traffic.receivedBytes,
             longPolls: Int64(statistics.waiterCount))
     }
@@ -101,6 +102,13 @@ extension StatisticsReport {
 }
 
 extension StatisticsReport.Checkpoint {
+    fileprivate init(_ record: CheckpointRecord) {
+        self.init(
+            mode: record.mode.rawValue, result: record.outcome.rawValue,
+            busy: record.result.map { $0.isBusy ? 1 : 0 }, log: record.result?.walFrameCount,
+            checkpointed: record.result?.checkpointedFrameCount, time: record.time)
+    }
+
     fileprivate func write(to json: inout JSONWriter) {
         json.beginObject()
         json.key("mode")

@@ -37,6 +37,11 @@ extension SQLFailure {
             code: "SQLITE_INTERRUPT")
     }
 
+    /// Nothing is wrong with the statement: run again, it reads a newer state.
+    static let snapshotTooOld = Self(
+        message: "interrupted: the request read an old state for too long while a checkpoint"
+            + " waited for it; run it again", code: "SNAPSHOT_TOO_OLD")
+
     init(_ error: SQLiteError) {
         self.init(
             message: error.message, code: error.isSyntaxError ? "SQL_PARSE_ERROR" : error.codeName)

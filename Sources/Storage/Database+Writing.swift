@@ -13,6 +13,16 @@ package struct WriterSession {
     /// name to other content.
     package func prepareToWrite() throws(StorageError) { try database.beginEpochIfNeeded() }
 
+    /// Copies the WAL's frames to the main file, in the order that keeps crashes harmless. Readers
+    /// in the way are an answer, not an error; those modes that need them gone wait for them for
+    /// `StorageOptions.checkpointWait`.
+    ///
+    /// - Throws: `.sqlite` with `SQLITE_LOCKED` inside of a transaction.
+    package func checkpoint(_ mode: CheckpointMode) throws(StorageError) -> CheckpointResult {
+        guard connection.isAutocommit else { throw .sqlite(.locked) }
+        return try database.checkpoint(mode)
+    }
+
     /// Replaces the connection by a fresh one: a client left settings or temporary tables in it.
     package func replaceConnection() throws(StorageError) { try database.reopenWriter() }
 }
@@ -49,10 +59,14 @@ extension Database {
         let isAccepted = readerLane.submit { [self] in
             do throws(StorageError) {
                 let connection = try takeReader(isFresh: isFresh)
+                let age = ReaderAge(self)
+                connection.setStopCheck(age.stopCheck)
                 job(connection)
+                connection.setStopCheck(nil)
                 if isFresh { connection.close() }
                 giveBack(connection)
                 readerEnded()
+                if age.wasTooOld { retryCheckpoint() }
             } catch {
                 refused(error)
             }

@@ -45,7 +45,15 @@ private func openStore(
 ) throws -> DatabaseStore {
     var options = StorageOptions()
     options.openDatabaseLimit = configuration.maxOpenDatabases
+    options.truncatePageCount = configuration.truncatePageN
     options.minCheckpointPageCount = configuration.minCheckpointPageCount
+    options.checkpointInterval = configuration.checkpointInterval
+    options.maxSnapshotAge = configuration.maxSnapshotAge
+    if configuration.truncatePageN == 0 {
+        logger.warning(
+            "wal_truncation_disabled",
+            [("hint", "truncate-page-n is 0: nothing bounds the write-ahead logs")])
+    }
     options.historyQuota = Int64(clamping: configuration.historyQuota.bytes)
     options.pinRetention = configuration.pinRetention
     do {

@@ -1,4 +1,5 @@
 import Primitives
+import SQLite
 import XCTest
 
 @testable import tidemark
@@ -60,6 +61,27 @@ final class RemoteAdministrationTests: XCTestCase {
         }
         XCTAssertThrowsError(try remote.statistics(notes))
         XCTAssertEqual(server.finish()[0].line, "GET /v1/namespaces/notes/stats HTTP/1.1")
+    }
+
+    func testCheckpoint() throws {
+        let server = try ScriptedServer([
+            .json(200, #"{"busy":0,"log":0,"checkpointed":0}"#),
+            .json(200, #"{"busy":1,"log":12,"checkpointed":7,"more":1}"#), .json(200, "{}"),
+        ])
+        let remote = try remote(server)
+        XCTAssertEqual(
+            try remote.checkpoint(notes, .truncate),
+            CheckpointResult(isBusy: false, walFrameCount: 0, checkpointedFrameCount: 0))
+        XCTAssertEqual(
+            try remote.checkpoint(notes, .full),
+            CheckpointResult(isBusy: true, walFrameCount: 12, checkpointedFrameCount: 7))
+        XCTAssertThrowsError(try remote.checkpoint(notes, .passive))
+        let requests = server.finish()
+        XCTAssertEqual(
+            requests.first?.line, "POST /v1/namespaces/notes/checkpoint HTTP/1.1")
+        XCTAssertEqual(
+            requests.map { String(decoding: $0.body, as: UTF8.self) },
+            [#"{"mode":"truncate"}"#, #"{"mode":"full"}"#, #"{"mode":"passive"}"#])
     }
 
     func testImportStreamsTheFile() throws {

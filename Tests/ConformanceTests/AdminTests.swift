@@ -168,6 +168,23 @@ final class AdminTests: ServerTestCase {
         XCTAssertEqual(try database.admin("GET", "/rejected").text, #"{"rejected":[]}"#)
     }
 
+    func testTheLastCheckpointIsShown() throws {
+        let database = try makeDatabase("CREATE TABLE t(x)")
+        let body = Array(#"{"mode":"full"}"#.utf8)
+        XCTAssertEqual(try database.admin("POST", "/checkpoint", body: body).status, 200)
+        let stats = try database.admin("GET", "/stats").object
+        let checkpoint = try XCTUnwrap(stats["last_checkpoint"] as? [String: Any])
+        XCTAssertEqual(
+            Set(checkpoint.keys), ["mode", "result", "busy", "log", "checkpointed", "time"])
+        XCTAssertEqual(checkpoint["mode"] as? String, "full")
+        XCTAssertEqual(checkpoint["result"] as? String, "complete")
+        XCTAssertEqual(checkpoint["busy"] as? Int, 0)
+        XCTAssertEqual(checkpoint["log"] as? Int, checkpoint["checkpointed"] as? Int)
+        let time = try XCTUnwrap(checkpoint["time"] as? String)
+        XCTAssertTrue(time.hasSuffix("Z"), time)
+        XCTAssertEqual(stats["wal_pages"] as? Int, 0)
+    }
+
     /// Bodies as they travel, on the sync listener alone, whatever the answer is.
     func testTrafficIsCountedPerDatabase() throws {
         let database = try makeDatabase("CREATE TABLE t(x)")

@@ -185,9 +185,9 @@ final class QueryBootstrapTests: ServerTestCase {
 final class EndlessQueryTests: XCTestCase {
     private let endless = "SELECT count(*) FROM t a, t b, t c, t d, t e, t f"
 
-    private func makeServer() throws -> (RunningServer, TestDatabase) {
+    private func makeServer(_ arguments: String...) throws -> (RunningServer, TestDatabase) {
         let server = try RunningServer(
-            arguments: ["--bootstrap-query-timeout", "1h", "--log-level", "debug"])
+            arguments: ["--bootstrap-query-timeout", "1h", "--log-level", "debug"] + arguments)
         let database = server.database("default")
         try database.sql("CREATE TABLE t(v)")
         try database.sql("INSERT INTO t SELECT zeroblob(3000) FROM generate_series(1, 1000)")
@@ -203,12 +203,15 @@ final class EndlessQueryTests: XCTestCase {
         return client
     }
 
-    private func wait(_ server: RunningServer, for text: String) throws {
+    private func wait(
+        _ server: RunningServer, for text: String, doing work: () throws -> Void = {}
+    ) throws {
         let deadline = ContinuousClock.now + .seconds(20)
         while !server.log.contains(text) {
             guard ContinuousClock.now < deadline else {
                 return XCTFail("not in the log: \(text)\n\(server.log)")
             }
+            try work()
         }
     }
 
@@ -224,6 +227,21 @@ final class EndlessQueryTests: XCTestCase {
         defer { next.kill() }
         XCTAssertEqual(try next.database("default").statistic("pins"), 0, "for nobody")
         XCTAssertEqual(next.stop(), 0, next.log)
+    }
+
+    func testItEndsWhenItHoldsUpACheckpoint() throws {
+        let (server, database) = try makeServer(
+            "--max-snapshot-age", "100ms", "--min-checkpoint-page-count", "5")
+        defer { server.kill() }
+        let client = try begin(server)
+        var round = 0
+        try wait(server, for: "event=bootstrap_query_cut database=default limit=age") {
+            round += 1
+            try database.sql("UPDATE t SET v = zeroblob(\(3000 - round)) WHERE rowid <= 10")
+        }
+        let pull = try PulledPages(try client.readReply(), file: #filePath, line: #line)
+        XCTAssertEqual(pull.ids.first, 0)
+        XCTAssertEqual(server.stop(), 0, server.log)
     }
 
     /// The client gets what was found: it is as good as any other selection.

@@ -14,6 +14,8 @@ package final class PageReadTrace: @unchecked Sendable {
         case pages
         /// The connection's deadline passed.
         case time
+        /// The connection's stop check says that it has held something up for too long.
+        case age
         /// `stop` was called.
         case stopped
     }
@@ -39,6 +41,7 @@ package final class PageReadTrace: @unchecked Sendable {
     package var cut: Cut? {
         if isFull { return .pages }
         if connection?.isDeadlinePassed == true { return .time }
+        if connection?.isStopped == true { return .age }
         return isStopped ? .stopped : nil
     }
 
@@ -79,9 +82,6 @@ package final class PageReadTrace: @unchecked Sendable {
     /// stop when they are interrupted.
     private func interruptIfDue() {
         guard let connection else { return }
-        if let deadline = connection.deadline, ContinuousClock.now >= deadline {
-            connection.isDeadlinePassed = true
-        }
-        if cut != nil { connection.interrupt() }
+        if connection.mustInterrupt() || cut != nil { connection.interrupt() }
     }
 }

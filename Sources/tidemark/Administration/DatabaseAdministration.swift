@@ -1,5 +1,6 @@
 internal import Endpoints
 internal import Primitives
+internal import SQLite
 
 /// What `tidemark db` does with the databases of a data directory: directly while no server runs,
 /// or through a running server's admin listener.
@@ -12,6 +13,11 @@ protocol DatabaseAdministration {
     func statistics(_ name: DatabaseName) throws(AdministrationError) -> StatisticsReport
 
     func delete(_ name: DatabaseName) throws(AdministrationError)
+
+    /// Copies the write-ahead log to the database's file; readers in the way are an answer.
+    func checkpoint(
+        _ name: DatabaseName, _ mode: CheckpointMode
+    ) throws(AdministrationError) -> CheckpointResult
 
     /// The partial replicas that history is kept for, the one used last first.
     func pins(_ name: DatabaseName) throws(AdministrationError) -> [PinSummary]

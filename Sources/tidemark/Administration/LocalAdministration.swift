@@ -5,6 +5,7 @@ internal import Glibc
 internal import Logging
 internal import Primitives
 internal import SQLStreams
+internal import SQLite
 internal import Storage
 internal import Synchronization
 
@@ -70,6 +71,19 @@ final class LocalAdministration: DatabaseAdministration {
         let store = try store()
         let failure: StorageError? = wait { done in store.delete(name, completion: done) }
         if let failure { throw Self.administrationError(failure) }
+    }
+
+    func checkpoint(
+        _ name: DatabaseName, _ mode: CheckpointMode
+    ) throws(AdministrationError) -> CheckpointResult {
+        let lease = try acquire(name)
+        let result: Result<CheckpointResult, StorageError> = wait { done in
+            lease.database.checkpoint(mode, completion: done)
+        }
+        switch result {
+        case .success(let result): return result
+        case .failure(let error): throw Self.administrationError(error)
+        }
     }
 
     func pins(_ name: DatabaseName) throws(AdministrationError) -> [PinSummary] {

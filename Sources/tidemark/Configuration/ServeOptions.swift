@@ -52,6 +52,9 @@ enum ServeOptions {
             in: .bytes(1024)...(.gibibytes(64)),
             "Largest body of a request, except for imports; units are KiB, MiB and GiB"),
         .value(
+            "truncate-page-n", "PAGES", \.truncatePageN, of: defaults, in: 0...1_000_000_000,
+            "Pages in the file of a write-ahead log at which it is emptied; 0 means never"),
+        .value(
             "min-checkpoint-page-count", "PAGES", \.minCheckpointPageCount, of: defaults,
             in: 1...10_000_000, "Pages in a write-ahead log at which it is checkpointed"),
         .value(
@@ -66,6 +69,14 @@ enum ServeOptions {
     ]
 
     private static let times: [Option] = [
+        .value(
+            "checkpoint-interval", "TIME", \.checkpointInterval, of: defaults,
+            in: .zero...(.seconds(86_400)),
+            "Time after which what was written is checkpointed; 0s means never"),
+        .value(
+            "max-snapshot-age", "TIME", \.maxSnapshotAge, of: defaults,
+            in: .zero...(.seconds(86_400)),
+            "Time for which a query may hold up a checkpoint; 0s means no limit"),
         .value(
             "pin-retention", "TIME", \.pinRetention, of: defaults,
             in: .seconds(60)...(.seconds(3650 * 86_400)),
