@@ -43,6 +43,7 @@ extension SharedDatabaseFile {
             // There never was a WAL.
             header.salts = (UInt32.random(in: 0...UInt32.max), UInt32.random(in: 0...UInt32.max))
         }
+        if header.lastFrame == 0 { header.usesBigEndianChecksums = false }
         return WALHead(
             lastFrame: header.lastFrame, databaseSize: header.databaseSize,
             checksum: header.frameChecksum, salts: header.salts,
@@ -56,7 +57,7 @@ extension SharedDatabaseFile {
     ///   - pages: of the frames, in order.
     ///   - databaseSize: in pages, after the commit.
     ///   - checksum: of the last frame.
-    ///   - head: what `beginFrames` gave; with the checksum byte order of the WAL's header.
+    ///   - head: what `beginFrames` gave.
     package func publishFrames(
         pages: [UInt32], databaseSize: UInt32, checksum: (UInt32, UInt32), head: WALHead
     ) {
@@ -71,6 +72,9 @@ extension SharedDatabaseFile {
                 frameChecksum: checksum, salts: head.salts),
             barrier: csqlite_memory_barrier)
     }
+
+    /// A write or a flush of the frames failed: what the WAL holds is in doubt.
+    package func framesFailed() { noteFailure() }
 
     /// Lets go of the write lock, with or without a commit.
     package func endFrames() {

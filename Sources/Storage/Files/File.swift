@@ -7,6 +7,8 @@ internal import Primitives
 /// Closed when the last reference goes. Reads and writes name their offset, so threads may share
 /// one.
 package final class File: Sendable {
+    static let diskFullCode = ENOSPC
+
     package let path: String
     private let descriptor: Int32
 

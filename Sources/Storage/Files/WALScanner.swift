@@ -78,6 +78,11 @@ package struct WALScanner {
         Int64(headerSize) + Int64(frame - 1) * Int64(frameSize) + Int64(frameHeaderSize)
     }
 
+    /// Offset of a frame in the WAL, in bytes.
+    package static func frameOffset(_ frame: UInt32) -> Int64 {
+        pageOffset(frame: frame) - Int64(frameHeaderSize)
+    }
+
     private static func bigEndianWord(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> UInt32 {
         unsafe UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
     }
