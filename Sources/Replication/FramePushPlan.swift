@@ -1,0 +1,149 @@
+package import Storage
+package import WireProtocol
+
+/// What a push of frames meets: the generation that is current, as the only writer sees it.
+package struct FramePushSituation: Equatable, Sendable {
+    package var generation: UInt32
+    /// The newest committed frame; 0 if there is none.
+    package var lastFrame: UInt32
+    package var hasAskedForCheckpoint: Bool
+    /// The last frame of the generation before; nil if that is not known.
+    package var previousEnd: UInt32?
+
+    package init(
+        generation: UInt32, lastFrame: UInt32, hasAskedForCheckpoint: Bool = false,
+        previousEnd: UInt32? = nil
+    ) {
+        self.generation = generation
+        self.lastFrame = lastFrame
+        self.hasAskedForCheckpoint = hasAskedForCheckpoint
+        self.previousEnd = previousEnd
+    }
+
+    package init(_ generation: FrameGeneration) {
+        self.init(
+            generation: generation.number, lastFrame: generation.lastFrame,
+            hasAskedForCheckpoint: generation.hasAskedForCheckpoint,
+            previousEnd: generation.previousEnd)
+    }
+}
+
+/// Sizes of a generation, in frames, at which pushes are answered otherwise.
+package struct FramePushLimits: Equatable, Sendable {
+    /// From here on a client is asked once to let the generation end; 0 for never.
+    package var checkpointNeeded: Int
+    /// From here on nothing is taken.
+    package var emergency: Int
+
+    package init(checkpointNeeded: Int = 1000, emergency: Int = 121_359) {
+        self.checkpointNeeded = checkpointNeeded
+        self.emergency = emergency
+    }
+}
+
+/// Decides about one push of frames; docs/protocol.md, "Frame sync", has the table whose rows
+/// these are, in its order. Pure: the owner reads what it asks for and performs what it says, with
+/// no other writer in between.
+package struct FramePushPlan: Sendable {
+    /// How the part of the push that the server has already compares with it.
+    package enum Overlap: Equatable, Sendable {
+        case notCompared, equal, different
+    }
+
+    package enum Step: Equatable, Sendable {
+        /// The push belongs behind the generation before, which nothing was written since: let it
+        /// go on, and plan again.
+        case adopt
+        /// Read these frames of the current generation, see `overlap(with:)`, and plan again.
+        case compare(ClosedRange<UInt32>)
+        /// Take nothing. What is staged for the client is of no use any more.
+        case answer(FrameSyncAnswer.Status, lastFrame: UInt32)
+        /// Note, durably, that clients were asked to let the generation end; then answer so.
+        case askForCheckpoint(lastFrame: UInt32)
+        /// Apply `transactions` if there are any, stage `rest`, whose first frame is `firstStaged`,
+        /// and answer that all frames of the push were taken.
+        case take(transactions: [WALFrame], rest: [WALFrame], firstStaged: UInt32)
+    }
+
+    private let range: FrameRange
+    private let frames: [WALFrame]
+    private let staged: StagedFrames?
+    private let limits: FramePushLimits
+
+    /// - Parameters:
+    ///   - frames: as many as `range` has.
+    ///   - staged: what the client's baton stands for; nil without one that is alive.
+    package init(
+        range: FrameRange, frames: [WALFrame], staged: StagedFrames?, limits: FramePushLimits
+    ) {
+        precondition(frames.count == range.count, "a push has the frames of its range")
+        self.range = range
+        self.frames = frames
+        self.staged = staged
+        self.limits = limits
+    }
+
+    /// Compares page numbers, sizes and pages with frames that the server has, from the push's
+    /// first one on.
+    package func overlap(with stored: [WALFrame]) -> Overlap {
+        frames.starts(with: stored) ? .equal : .different
+    }
+
+    package func step(
+        _ situation: FramePushSituation, overlap: Overlap = .notCompared
+    ) -> Step {
+        let newest = situation.lastFrame
+        guard range.generation == situation.generation else { return otherGeneration(situation) }
+        guard range.start > newest else {
+            switch overlap {
+            case .notCompared: return .compare(range.start...min(range.last, newest))
+            case .different: return .answer(.conflict, lastFrame: newest)
+            case .equal: return tail(frames.dropFirst(Int(newest - range.start) + 1), situation)
+            }
+        }
+        if range.start == newest + 1 { return tail(frames[...], situation) }
+        return continuation(situation)
+    }
+
+    private func otherGeneration(_ situation: FramePushSituation) -> Step {
+        // The client knows only its own generation: numbers of another one say nothing to it.
+        guard range.generation < situation.generation,
+            situation.generation - range.generation == 1, let end = situation.previousEnd
+        else { return .answer(.conflict, lastFrame: 0) }
+        let isNext = UInt64(range.start) == UInt64(end) + 1
+        return isNext && situation.lastFrame == 0
+            ? .adopt : .answer(.conflict, lastFrame: end)
+    }
+
+    /// The push begins behind the frame that would come next: it goes on with what is staged, or
+    /// there is a gap.
+    private func continuation(_ situation: FramePushSituation) -> Step {
+        let newest = situation.lastFrame
+        guard let staged, !staged.frames.isEmpty else { return .answer(.ok, lastFrame: newest) }
+        guard staged.generation == situation.generation, staged.first == newest + 1 else {
+            // Somebody else's commit came in between.
+            return .answer(.conflict, lastFrame: newest)
+        }
+        let index = Int(range.start - staged.first)
+        guard index <= staged.frames.count else { return .answer(.ok, lastFrame: newest) }
+        // A batch that comes twice replaces itself.
+        return tail(staged.frames[..<index] + frames, situation)
+    }
+
+    /// - Parameter frames: those from the one behind the newest on.
+    private func tail(_ frames: ArraySlice<WALFrame>, _ situation: FramePushSituation) -> Step {
+        let newest = situation.lastFrame
+        if frames.isEmpty { return .take(transactions: [], rest: [], firstStaged: newest + 1) }
+        if newest >= limits.emergency { return .answer(.checkpointNeeded, lastFrame: newest) }
+        if staged == nil, limits.checkpointNeeded > 0, newest >= limits.checkpointNeeded,
+            !situation.hasAskedForCheckpoint
+        {
+            return .askForCheckpoint(lastFrame: newest)
+        }
+        let end = frames.lastIndex { $0.databaseSize != 0 }.map { $0 + 1 } ?? frames.startIndex
+        let transactions = frames[..<end]
+        return .take(
+            transactions: Array(transactions), rest: Array(frames[end...]),
+            firstStaged: newest + UInt32(transactions.count) + 1)
+    }
+}

@@ -1,0 +1,210 @@
+import Storage
+import WireProtocol
+import XCTest
+
+@testable import Replication
+
+/// Restates the table of docs/protocol.md, "Frame sync"; change the two together.
+final class FramePushPlanTests: XCTestCase {
+    /// Frame `number` with a page of its own; `size` where it ends a commit.
+    private func frame(_ number: UInt32, size: UInt32 = 0, fill: UInt8 = 7) -> WALFrame {
+        WALFrame(
+            page: number, databaseSize: size, content: [UInt8](repeating: fill, count: 4096))
+    }
+
+    /// Those that `range` names; `ends` are the ones that end a commit.
+    private func frames(_ range: Range<UInt32>, ends: Set<UInt32> = []) -> [WALFrame] {
+        range.map { frame($0, size: ends.contains($0) ? 99 : 0) }
+    }
+
+    private func plan(
+        _ range: Range<UInt32>, ends: Set<UInt32> = [], generation: UInt32 = 3,
+        staged: StagedFrames? = nil, limits: FramePushLimits = FramePushLimits()
+    ) throws -> FramePushPlan {
+        FramePushPlan(
+            range: try XCTUnwrap(
+                FrameRange(
+                    generation: generation, start: range.lowerBound, end: range.upperBound)),
+            frames: frames(range, ends: ends), staged: staged, limits: limits)
+    }
+
+    private let now = FramePushSituation(generation: 3, lastFrame: 10, previousEnd: 50)
+    private let fresh = FramePushSituation(generation: 3, lastFrame: 0, previousEnd: 50)
+
+    func testOtherGenerations() throws {
+        let rows:
+            [(
+                generation: UInt32, start: UInt32, situation: FramePushSituation,
+                step: FramePushPlan.Step
+            )] = [
+                (2, 51, fresh, .adopt),
+                (2, 51, now, .answer(.conflict, lastFrame: 50)),
+                (2, 50, fresh, .answer(.conflict, lastFrame: 50)),
+                (2, 52, fresh, .answer(.conflict, lastFrame: 50)),
+                (1, 51, fresh, .answer(.conflict, lastFrame: 0)),
+                (4, 1, fresh, .answer(.conflict, lastFrame: 0)),
+                (4, 51, fresh, .answer(.conflict, lastFrame: 0)),
+                (.max, 1, fresh, .answer(.conflict, lastFrame: 0)),
+                (
+                    2, 51, FramePushSituation(generation: 3, lastFrame: 0),
+                    .answer(.conflict, lastFrame: 0)
+                ),
+                (
+                    2, 1, FramePushSituation(generation: 3, lastFrame: 0, previousEnd: .max),
+                    .answer(.conflict, lastFrame: .max)
+                ),
+                (
+                    2, 1, FramePushSituation(generation: 3, lastFrame: 0, previousEnd: 0), .adopt
+                ),
+            ]
+        for row in rows {
+            let plan = try plan(
+                row.start..<row.start + 2, ends: [row.start + 1], generation: row.generation)
+            XCTAssertEqual(plan.step(row.situation), row.step, "\(row)")
+        }
+    }
+
+    func testOverlapsAreComparedUpToTheNewestFrame() throws {
+        XCTAssertEqual(try plan(1..<4).step(now), .compare(1...3))
+        XCTAssertEqual(try plan(10..<11).step(now), .compare(10...10))
+        XCTAssertEqual(try plan(8..<14).step(now), .compare(8...10))
+        XCTAssertEqual(try plan(8..<11).step(now), .compare(8...10))
+    }
+
+    func testEveryByteOfAnOverlapCounts() throws {
+        let plan = try plan(8..<14, ends: [10])
+        let stored = frames(8..<11, ends: [10])
+        XCTAssertEqual(plan.overlap(with: stored), .equal)
+        for index in stored.indices {
+            var others = [
+                frame(77, size: stored[index].databaseSize),
+                frame(stored[index].page, size: stored[index].databaseSize + 1),
+            ]
+            for byte in [0, 4095] {
+                var content = stored[index].content
+                content[byte] ^= 1
+                others.append(
+                    WALFrame(
+                        page: stored[index].page, databaseSize: stored[index].databaseSize,
+                        content: content))
+            }
+            for other in others {
+                var changed = stored
+                changed[index] = other
+                XCTAssertEqual(plan.overlap(with: changed), .different, "frame \(index)")
+            }
+        }
+    }
+
+    func testADifferentOverlapIsAConflictAndAnEqualOneGoesOn() throws {
+        XCTAssertEqual(
+            try plan(8..<14, ends: [13]).step(now, overlap: .different),
+            .answer(.conflict, lastFrame: 10))
+        // Nothing new, which even a generation that is too long takes.
+        let replay = try plan(8..<11, ends: [10], limits: .init(checkpointNeeded: 1, emergency: 1))
+        XCTAssertEqual(
+            replay.step(now, overlap: .equal),
+            .take(transactions: [], rest: [], firstStaged: 11))
+        XCTAssertEqual(
+            try plan(8..<14, ends: [10, 13]).step(now, overlap: .equal),
+            .take(transactions: frames(11..<14, ends: [13]), rest: [], firstStaged: 14))
+        XCTAssertEqual(
+            try plan(8..<14, ends: [10, 12]).step(now, overlap: .equal),
+            .take(
+                transactions: frames(11..<13, ends: [12]), rest: frames(13..<14), firstStaged: 13))
+        XCTAssertEqual(
+            try plan(8..<14, ends: [10]).step(now, overlap: .equal),
+            .take(transactions: [], rest: frames(11..<14), firstStaged: 11))
+    }
+
+    func testAGapBringsNothing() throws {
+        let staged = StagedFrames(generation: 3, first: 11, frames: frames(11..<13))
+        let rows: [(Range<UInt32>, StagedFrames?)] = [
+            (12..<13, nil), (200..<300, nil), (14..<15, staged),
+            (12..<13, StagedFrames(generation: 3, first: 11, frames: [])),
+            (UInt32.max - 1..<UInt32.max, staged),
+        ]
+        for (range, staged) in rows {
+            XCTAssertEqual(
+                try plan(range, ends: [range.upperBound - 1], staged: staged).step(now),
+                .answer(.ok, lastFrame: 10), "\(range)")
+        }
+    }
+
+    func testATransactionGoesOnBehindWhatIsStaged() throws {
+        let staged = StagedFrames(generation: 3, first: 11, frames: frames(11..<14))
+        XCTAssertEqual(
+            try plan(14..<16, staged: staged).step(now),
+            .take(transactions: [], rest: frames(11..<16), firstStaged: 11))
+        XCTAssertEqual(
+            try plan(14..<16, ends: [15], staged: staged).step(now),
+            .take(transactions: frames(11..<16, ends: [15]), rest: [], firstStaged: 16))
+        XCTAssertEqual(
+            try plan(14..<17, ends: [15], staged: staged).step(now),
+            .take(
+                transactions: frames(11..<16, ends: [15]), rest: frames(16..<17), firstStaged: 16))
+        // A batch that comes again, also one that begins the transaction anew.
+        XCTAssertEqual(
+            try plan(12..<15, ends: [14], staged: staged).step(now),
+            .take(transactions: frames(11..<15, ends: [14]), rest: [], firstStaged: 15))
+        XCTAssertEqual(
+            try plan(11..<13, ends: [12], staged: staged).step(now),
+            .take(transactions: frames(11..<13, ends: [12]), rest: [], firstStaged: 13))
+    }
+
+    func testWhatIsStagedIsWorthlessOnceTheHeadMoved() throws {
+        let rows: [(UInt32, UInt32)] = [(3, 10), (3, 9), (2, 11)]
+        for (generation, first) in rows {
+            let staged = StagedFrames(
+                generation: generation, first: first, frames: frames(first..<first + 5))
+            XCTAssertEqual(
+                try plan(14..<16, ends: [15], staged: staged).step(now),
+                .answer(.conflict, lastFrame: 10), "\(generation), \(first)")
+        }
+    }
+
+    func testALongGenerationAsksOnceForItsEnd() throws {
+        let limits = FramePushLimits(checkpointNeeded: 10, emergency: 20)
+        let session = StagedFrames(generation: 3, first: 11, frames: [])
+        var asked = now
+        asked.hasAskedForCheckpoint = true
+        let taken = FramePushPlan.Step.take(
+            transactions: frames(11..<13, ends: [12]), rest: [], firstStaged: 13)
+        func step(
+            _ situation: FramePushSituation, _ staged: StagedFrames? = nil,
+            _ limits: FramePushLimits
+        ) throws -> FramePushPlan.Step {
+            try plan(11..<13, ends: [12], staged: staged, limits: limits).step(situation)
+        }
+        XCTAssertEqual(try step(now, limits), .askForCheckpoint(lastFrame: 10))
+        XCTAssertEqual(try step(asked, limits), taken)
+        // A push that has begun is not stopped.
+        XCTAssertEqual(try step(now, session, limits), taken)
+        XCTAssertEqual(try step(now, .init(checkpointNeeded: 11)), taken)
+        XCTAssertEqual(try step(now, .init(checkpointNeeded: 0)), taken)
+        // Nor is a replay asked, but for its tail.
+        let replay = try plan(9..<12, ends: [10, 11], limits: limits)
+        XCTAssertEqual(replay.step(now, overlap: .equal), .askForCheckpoint(lastFrame: 10))
+        XCTAssertEqual(
+            replay.step(now, overlap: .different), .answer(.conflict, lastFrame: 10))
+        // A gap is found first.
+        XCTAssertEqual(
+            try plan(12..<13, limits: limits).step(now), .answer(.ok, lastFrame: 10))
+    }
+
+    func testTheEmergencyLimitIsForEverybody() throws {
+        let session = StagedFrames(generation: 3, first: 11, frames: [])
+        var asked = now
+        asked.hasAskedForCheckpoint = true
+        for staged in [nil, session] {
+            for needed in [0, 1] {
+                let limits = FramePushLimits(checkpointNeeded: needed, emergency: 10)
+                XCTAssertEqual(
+                    try plan(11..<13, ends: [12], staged: staged, limits: limits).step(asked),
+                    .answer(.checkpointNeeded, lastFrame: 10))
+            }
+        }
+        XCTAssertEqual(FramePushLimits().emergency, 121_359)
+        XCTAssertEqual(FramePushLimits().checkpointNeeded, 1000)
+    }
+}
