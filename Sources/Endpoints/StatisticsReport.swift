@@ -67,7 +67,8 @@ extension StatisticsReport {
     package init(_ lease: DatabaseLease) throws(StorageError) {
         let statistics = try lease.database.statistics()
         self.init(
-            revision: statistics.revision.wire, generation: nil,
+            revision: statistics.revision.wire,
+            generation: lease.database.frameGeneration.map { UInt64($0.number) },
             pages: Int64(statistics.databaseSize), walPages: Int64(statistics.walFrameCount),
             walBytes: statistics.walBytes, mainBytes: statistics.mainBytes,
             historyBytes: statistics.historyBytes, pins: Int64(statistics.pinCount),

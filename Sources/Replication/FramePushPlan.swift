@@ -44,17 +44,18 @@ package struct FramePushLimits: Equatable, Sendable {
 /// Decides about one push of frames; docs/protocol.md, "Frame sync", has the table whose rows
 /// these are, in its order. Pure: the owner reads what it asks for and performs what it says, with
 /// no other writer in between.
+///
+/// A client that does not know of the last roll yet counts on in the generation before. Its frames
+/// behind that one's end are those of the current generation: frame `end + i` is frame `i`.
 package struct FramePushPlan: Sendable {
     /// How the part of the push that the server has already compares with it.
     package enum Overlap: Equatable, Sendable {
         case notCompared, equal, different
     }
 
+    /// Frames in answers are numbered as in the URL, all others as in the current generation.
     package enum Step: Equatable, Sendable {
-        /// The push belongs behind the generation before, which nothing was written since: let it
-        /// go on, and plan again.
-        case adopt
-        /// Read these frames of the current generation, see `overlap(with:)`, and plan again.
+        /// Read these frames, see `overlap(with:)`, and plan again.
         case compare(ClosedRange<UInt32>)
         /// Take nothing. What is staged for the client is of no use any more.
         case answer(FrameSyncAnswer.Status, lastFrame: UInt32)
@@ -92,53 +93,72 @@ package struct FramePushPlan: Sendable {
     package func step(
         _ situation: FramePushSituation, overlap: Overlap = .notCompared
     ) -> Step {
+        guard let before = framesBeforeGeneration(situation) else {
+            // The client knows only its own generation: numbers of another say nothing to it.
+            let isLast = UInt64(range.generation) + 1 == UInt64(situation.generation)
+            return .answer(.conflict, lastFrame: isLast ? situation.previousEnd ?? 0 : 0)
+        }
         let newest = situation.lastFrame
-        guard range.generation == situation.generation else { return otherGeneration(situation) }
-        guard range.start > newest else {
+        // What cannot be numbered is not taken.
+        guard UInt64(before) + UInt64(newest) < UInt64(UInt32.max) else {
+            return .answer(.checkpointNeeded, lastFrame: range.start - 1)
+        }
+        let start = range.start - before
+        guard start > newest else {
             switch overlap {
-            case .notCompared: return .compare(range.start...min(range.last, newest))
-            case .different: return .answer(.conflict, lastFrame: newest)
-            case .equal: return tail(frames.dropFirst(Int(newest - range.start) + 1), situation)
+            case .notCompared: return .compare(start...min(range.last - before, newest))
+            case .different: return .answer(.conflict, lastFrame: before + newest)
+            case .equal:
+                return tail(frames.dropFirst(Int(newest - start) + 1), situation, before)
             }
         }
-        if range.start == newest + 1 { return tail(frames[...], situation) }
-        return continuation(situation)
+        if start == newest + 1 { return tail(frames[...], situation, before) }
+        return continuation(start, situation, before)
     }
 
-    private func otherGeneration(_ situation: FramePushSituation) -> Step {
-        // The client knows only its own generation: numbers of another one say nothing to it.
-        guard range.generation < situation.generation,
-            situation.generation - range.generation == 1, let end = situation.previousEnd
-        else { return .answer(.conflict, lastFrame: 0) }
-        let isNext = UInt64(range.start) == UInt64(end) + 1
-        return isNext && situation.lastFrame == 0
-            ? .adopt : .answer(.conflict, lastFrame: end)
+    /// Frames that the client counts before the current generation's first one; nil if it does not
+    /// count any of the current generation's.
+    private func framesBeforeGeneration(_ situation: FramePushSituation) -> UInt32? {
+        if range.generation == situation.generation { return 0 }
+        guard UInt64(range.generation) + 1 == UInt64(situation.generation),
+            let end = situation.previousEnd, range.start > end
+        else { return nil }
+        return end
     }
 
     /// The push begins behind the frame that would come next: it goes on with what is staged, or
     /// there is a gap.
-    private func continuation(_ situation: FramePushSituation) -> Step {
+    private func continuation(
+        _ start: UInt32, _ situation: FramePushSituation, _ before: UInt32
+    ) -> Step {
         let newest = situation.lastFrame
-        guard let staged, !staged.frames.isEmpty else { return .answer(.ok, lastFrame: newest) }
-        guard staged.generation == situation.generation, staged.first == newest + 1 else {
-            // Somebody else's commit came in between.
-            return .answer(.conflict, lastFrame: newest)
+        let gap = Step.answer(.ok, lastFrame: before + newest)
+        guard let staged, !staged.frames.isEmpty, staged.generation == situation.generation else {
+            return gap
         }
-        let index = Int(range.start - staged.first)
-        guard index <= staged.frames.count else { return .answer(.ok, lastFrame: newest) }
+        // Somebody else's commit came in between.
+        guard staged.first == newest + 1 else {
+            return .answer(.conflict, lastFrame: before + newest)
+        }
+        let index = Int(start - staged.first)
+        guard index <= staged.frames.count else { return gap }
         // A batch that comes twice replaces itself.
-        return tail(staged.frames[..<index] + frames, situation)
+        return tail(staged.frames[..<index] + frames, situation, before)
     }
 
     /// - Parameter frames: those from the one behind the newest on.
-    private func tail(_ frames: ArraySlice<WALFrame>, _ situation: FramePushSituation) -> Step {
+    private func tail(
+        _ frames: ArraySlice<WALFrame>, _ situation: FramePushSituation, _ before: UInt32
+    ) -> Step {
         let newest = situation.lastFrame
         if frames.isEmpty { return .take(transactions: [], rest: [], firstStaged: newest + 1) }
-        if newest >= limits.emergency { return .answer(.checkpointNeeded, lastFrame: newest) }
+        if newest >= limits.emergency {
+            return .answer(.checkpointNeeded, lastFrame: before + newest)
+        }
         if staged == nil, limits.checkpointNeeded > 0, newest >= limits.checkpointNeeded,
             !situation.hasAskedForCheckpoint
         {
-            return .askForCheckpoint(lastFrame: newest)
+            return .askForCheckpoint(lastFrame: before + newest)
         }
         let end = frames.lastIndex { $0.databaseSize != 0 }.map { $0 + 1 } ?? frames.startIndex
         let transactions = frames[..<end]

@@ -48,7 +48,7 @@ package struct FrameStaging {
     private struct Session {
         let database: DatabaseID
         let staged: StagedFrames
-        var deadline: ContinuousClock.Instant
+        let deadline: ContinuousClock.Instant
         var byteCount: Int { FrameStaging.byteCount(of: staged.frames.count) }
     }
 
@@ -77,30 +77,22 @@ package struct FrameStaging {
         return session.staged
     }
 
-    /// Whether `frameCount` frames can be stored now in place of those of `baton`.
-    package mutating func checkRoom(
-        forFrameCount frameCount: Int, replacing baton: PushBaton?, now: ContinuousClock.Instant
-    ) throws(Refusal) {
-        expire(now: now)
-        let wanted = Self.byteCount(of: frameCount)
-        guard wanted <= byteLimit else { throw .transactionTooLarge }
-        let freed = baton.flatMap { sessions[$0]?.byteCount } ?? 0
-        guard byteCount - freed + wanted <= byteLimit else { throw .full }
-    }
-
     /// Keeps frames under `baton`, in place of those that were kept there.
     ///
-    /// - Precondition: `checkRoom` found room.
+    /// - Returns: why not; then nothing is kept under `baton`.
     package mutating func store(
         _ staged: StagedFrames, under baton: PushBaton, of database: DatabaseID,
         now: ContinuousClock.Instant
-    ) {
+    ) -> Refusal? {
+        expire(now: now)
         end(baton)
         let session = Session(database: database, staged: staged, deadline: now + timeout)
+        guard session.byteCount <= byteLimit else { return .transactionTooLarge }
+        guard byteCount + session.byteCount <= byteLimit else { return .full }
         byteCount += session.byteCount
-        precondition(byteCount <= byteLimit, "frames were staged without room")
         sessions[baton] = session
         deadlines.append((baton, session.deadline))
+        return nil
     }
 
     package mutating func end(_ baton: PushBaton) {

@@ -31,37 +31,61 @@ final class FramePushPlanTests: XCTestCase {
     private let now = FramePushSituation(generation: 3, lastFrame: 10, previousEnd: 50)
     private let fresh = FramePushSituation(generation: 3, lastFrame: 0, previousEnd: 50)
 
-    func testOtherGenerations() throws {
-        let rows:
-            [(
-                generation: UInt32, start: UInt32, situation: FramePushSituation,
-                step: FramePushPlan.Step
-            )] = [
-                (2, 51, fresh, .adopt),
-                (2, 51, now, .answer(.conflict, lastFrame: 50)),
-                (2, 50, fresh, .answer(.conflict, lastFrame: 50)),
-                (2, 52, fresh, .answer(.conflict, lastFrame: 50)),
-                (1, 51, fresh, .answer(.conflict, lastFrame: 0)),
-                (4, 1, fresh, .answer(.conflict, lastFrame: 0)),
-                (4, 51, fresh, .answer(.conflict, lastFrame: 0)),
-                (.max, 1, fresh, .answer(.conflict, lastFrame: 0)),
-                (
-                    2, 51, FramePushSituation(generation: 3, lastFrame: 0),
-                    .answer(.conflict, lastFrame: 0)
-                ),
-                (
-                    2, 1, FramePushSituation(generation: 3, lastFrame: 0, previousEnd: .max),
-                    .answer(.conflict, lastFrame: .max)
-                ),
-                (
-                    2, 1, FramePushSituation(generation: 3, lastFrame: 0, previousEnd: 0), .adopt
-                ),
-            ]
-        for row in rows {
-            let plan = try plan(
-                row.start..<row.start + 2, ends: [row.start + 1], generation: row.generation)
-            XCTAssertEqual(plan.step(row.situation), row.step, "\(row)")
+    func testOtherGenerationsAreConflicts() throws {
+        let rows: [(generation: UInt32, start: UInt32, previousEnd: UInt32?, lastFrame: UInt32)] = [
+            (2, 50, 50, 50), (2, 1, 50, 50), (2, 49, 50, 50), (2, 51, nil, 0),
+            (2, 1, .max, .max), (1, 51, 50, 0), (1, 1, 50, 0), (4, 1, 50, 0), (4, 51, 50, 0),
+            (.max, 1, 50, 0),
+        ]
+        for newest: UInt32 in [0, 10] {
+            for row in rows {
+                let plan = try plan(
+                    row.start..<row.start + 2, ends: [row.start + 1], generation: row.generation)
+                let situation = FramePushSituation(
+                    generation: 3, lastFrame: newest, previousEnd: row.previousEnd)
+                XCTAssertEqual(
+                    plan.step(situation), .answer(.conflict, lastFrame: row.lastFrame), "\(row)")
+            }
         }
+    }
+
+    /// Frame 50 was the last one of generation 2.
+    func testAClientThatMissedTheRollCountsOn() throws {
+        XCTAssertEqual(
+            try plan(51..<53, ends: [52], generation: 2).step(fresh),
+            .take(transactions: frames(51..<53, ends: [52]), rest: [], firstStaged: 3))
+        XCTAssertEqual(
+            try plan(51..<53, generation: 2).step(fresh),
+            .take(transactions: [], rest: frames(51..<53), firstStaged: 1))
+        let staged = StagedFrames(generation: 3, first: 1, frames: frames(51..<53))
+        XCTAssertEqual(
+            try plan(53..<54, ends: [53], generation: 2, staged: staged).step(fresh),
+            .take(transactions: frames(51..<54, ends: [53]), rest: [], firstStaged: 4))
+        // What was committed since the roll is compared, as in the current generation.
+        let late = try plan(51..<63, ends: [60, 62], generation: 2)
+        XCTAssertEqual(late.step(now), .compare(1...10))
+        XCTAssertEqual(
+            late.step(now, overlap: .different), .answer(.conflict, lastFrame: 60))
+        XCTAssertEqual(
+            late.step(now, overlap: .equal),
+            .take(transactions: frames(61..<63, ends: [62]), rest: [], firstStaged: 13))
+        XCTAssertEqual(
+            try plan(62..<64, generation: 2).step(now), .answer(.ok, lastFrame: 60))
+        let base = FramePushSituation(generation: 3, lastFrame: 0, previousEnd: 0)
+        XCTAssertEqual(
+            try plan(1..<2, ends: [1], generation: 2).step(base),
+            .take(transactions: frames(1..<2, ends: [1]), rest: [], firstStaged: 2))
+    }
+
+    func testNumbersDoNotOverflow() throws {
+        let full = FramePushSituation(generation: 3, lastFrame: .max)
+        XCTAssertEqual(
+            try plan(UInt32.max - 1..<UInt32.max).step(full),
+            .answer(.checkpointNeeded, lastFrame: .max - 2))
+        let late = FramePushSituation(generation: 3, lastFrame: 10, previousEnd: .max - 10)
+        XCTAssertEqual(
+            try plan(UInt32.max - 9..<UInt32.max, generation: 2).step(late),
+            .answer(.checkpointNeeded, lastFrame: .max - 10))
     }
 
     func testOverlapsAreComparedUpToTheNewestFrame() throws {
@@ -153,13 +177,16 @@ final class FramePushPlanTests: XCTestCase {
     }
 
     func testWhatIsStagedIsWorthlessOnceTheHeadMoved() throws {
-        let rows: [(UInt32, UInt32)] = [(3, 10), (3, 9), (2, 11)]
-        for (generation, first) in rows {
+        // Behind a roll it is a gap: the client sends again, counting on.
+        let rows: [(UInt32, UInt32, FrameSyncAnswer.Status)] = [
+            (3, 10, .conflict), (3, 9, .conflict), (2, 11, .ok),
+        ]
+        for (generation, first, status) in rows {
             let staged = StagedFrames(
                 generation: generation, first: first, frames: frames(first..<first + 5))
             XCTAssertEqual(
                 try plan(14..<16, ends: [15], staged: staged).step(now),
-                .answer(.conflict, lastFrame: 10), "\(generation), \(first)")
+                .answer(status, lastFrame: 10), "\(generation), \(first)")
         }
     }
 

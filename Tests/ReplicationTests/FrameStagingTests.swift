@@ -19,7 +19,7 @@ final class FrameStagingTests: XCTestCase {
     func testABatonIsOfOneDatabaseAndForAWhile() throws {
         var staging = FrameStaging(byteLimit: 1 << 20, timeout: .seconds(60))
         let baton = PushBaton.random()
-        staging.store(staged(2), under: baton, of: database, now: start)
+        _ = staging.store(staged(2), under: baton, of: database, now: start)
         func frames(_ baton: PushBaton, _ database: DatabaseID, _ seconds: Int) -> Int? {
             staging.frames(baton, of: database, now: start + .seconds(seconds))?.frames.count
         }
@@ -28,7 +28,7 @@ final class FrameStagingTests: XCTestCase {
         XCTAssertNil(frames(baton, DatabaseID(high: 1, low: 3), 0))
         XCTAssertNil(frames(PushBaton("x"), database, 0))
         // Going on renews it.
-        staging.store(staged(3), under: baton, of: database, now: start + .seconds(50))
+        _ = staging.store(staged(3), under: baton, of: database, now: start + .seconds(50))
         XCTAssertEqual(frames(baton, database, 100), 3)
         staging.end(baton)
         XCTAssertNil(frames(baton, database, 51))
@@ -40,11 +40,11 @@ final class FrameStagingTests: XCTestCase {
         var staging = FrameStaging(byteLimit: 1 << 20, timeout: .seconds(60))
         let batons = (0..<10).map { _ in PushBaton.random() }
         for (index, baton) in batons.enumerated() {
-            staging.store(
+            _ = staging.store(
                 staged(index), under: baton, of: database, now: start + .seconds(index))
         }
         // The first one is renewed, so it outlives the next ones.
-        staging.store(staged(7), under: batons[0], of: database, now: start + .seconds(30))
+        _ = staging.store(staged(7), under: batons[0], of: database, now: start + .seconds(30))
         staging.expire(now: start + .seconds(65))
         XCTAssertEqual(staging.sessionCount, 5)
         XCTAssertNotNil(
@@ -58,25 +58,26 @@ final class FrameStagingTests: XCTestCase {
         let room = FrameStaging.byteCount(of: 10)
         var staging = FrameStaging(byteLimit: room)
         let (mine, other) = (PushBaton.random(), PushBaton.random())
-        let isOver = start + .seconds(60)
-        XCTAssertThrowsError(
-            try staging.checkRoom(forFrameCount: 11, replacing: nil, now: start)
-        ) { XCTAssertEqual($0 as? FrameStaging.Refusal, .transactionTooLarge) }
-        try staging.checkRoom(forFrameCount: 10, replacing: nil, now: start)
-        staging.store(staged(6), under: mine, of: database, now: start)
-        // What is replaced makes room for what replaces it.
-        try staging.checkRoom(forFrameCount: 10, replacing: mine, now: start)
-        for count in [5, 10] {
-            XCTAssertThrowsError(
-                try staging.checkRoom(forFrameCount: count, replacing: other, now: start)
-            ) { XCTAssertEqual($0 as? FrameStaging.Refusal, .full) }
+        func store(_ count: Int, _ baton: PushBaton, _ seconds: Int = 0) -> FrameStaging.Refusal? {
+            staging.store(
+                staged(count), under: baton, of: database, now: start + .seconds(seconds))
         }
-        XCTAssertThrowsError(
-            try staging.checkRoom(forFrameCount: 11, replacing: mine, now: start)
-        ) { XCTAssertEqual($0 as? FrameStaging.Refusal, .transactionTooLarge) }
+        XCTAssertEqual(store(11, mine), .transactionTooLarge)
+        XCTAssertNil(store(6, mine))
+        // What is replaced makes room for what replaces it.
+        XCTAssertNil(store(10, mine))
+        XCTAssertEqual(staging.byteCount, room)
+        for count in [0, 5, 10] { XCTAssertEqual(store(count, other), .full) }
+        XCTAssertEqual(store(11, other), .transactionTooLarge)
+        XCTAssertEqual(staging.frames(mine, of: database, now: start)?.frames.count, 10)
+        // What does not fit any more is not kept, and what it went on from neither.
+        XCTAssertEqual(store(11, mine), .transactionTooLarge)
+        XCTAssertNil(staging.frames(mine, of: database, now: start))
+        XCTAssertNil(store(10, mine))
         // Time makes room, too.
-        try staging.checkRoom(forFrameCount: 10, replacing: other, now: isOver)
-        XCTAssertEqual(staging.byteCount, 0)
+        XCTAssertNil(store(10, other, 60))
+        XCTAssertEqual(staging.byteCount, room)
+        XCTAssertEqual(staging.sessionCount, 1)
     }
 
     func testBatonsCannotBeGuessed() {
@@ -108,7 +109,7 @@ final class FrameStagingTests: XCTestCase {
         XCTAssertTrue(isQuiet(121, database))
         XCTAssertFalse(isQuiet(121, other))
         pushes.withStaging { staging, now in
-            staging.store(staged(1), under: PushBaton("a"), of: database, now: now)
+            _ = staging.store(staged(1), under: PushBaton("a"), of: database, now: now)
         }
         _ = isQuiet(200, database)
         pushes.pushed(to: other)
