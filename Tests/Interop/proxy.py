@@ -6,18 +6,21 @@ import threading
 
 
 class CuttingProxy:
-    """Forwards one request a connection, as the Python client sends them.
+    """Forwards one request a connection; a client that would keep its own is told to open another.
 
     `cut` is asked for each request, with its path and its body, how many bytes of the answer to
     let through; None lets everything through. A cut connection is reset, after the server's whole
     answer has arrived here: so the server did the work, and the client does not know it.
+    Requests for which `lose` is true never reach the server, and their connections are reset.
     """
 
     def __init__(self, target):
         host, _, port = target.partition(":")
         self.target = (host, int(port))
         self.cut = lambda path, body: None
+        self.lose = lambda path, body: False
         self.cuts_made = 0
+        self.paths = []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
         self.threads = []
@@ -44,23 +47,36 @@ class CuttingProxy:
 
     def _serve(self, client):
         try:
-            with client, socket.create_connection(self.target, timeout=60) as server:
+            with client:
                 client.settimeout(60)
                 head, body = self._read_request(client)
-                server.sendall(head + body)
-                answer = bytearray()
-                while chunk := server.recv(65536):
-                    answer += chunk
-                limit = self.cut(head.split(b" ", 2)[1].decode(), body)
+                path = head.split(b" ", 2)[1].decode()
+                self.paths.append(path)
+                if self.lose(path, body):
+                    self._reset(client)
+                    return
+                answer = self._forward(head + body)
+                limit = self.cut(path, body)
                 if limit is None:
                     client.sendall(answer)
                     return
-                self.cuts_made += 1
                 client.sendall(answer[:limit])
-                # Linger of zero seconds: the close becomes a reset.
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self._reset(client)
         except OSError:
             pass  # Either end went away: the other one sees its connection close.
+
+    def _forward(self, request):
+        with socket.create_connection(self.target, timeout=60) as server:
+            server.sendall(request)
+            answer = bytearray()
+            while chunk := server.recv(65536):
+                answer += chunk
+            return answer
+
+    def _reset(self, client):
+        self.cuts_made += 1
+        # Linger of zero seconds: the close becomes a reset.
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     @staticmethod
     def _read_request(client):
@@ -71,11 +87,14 @@ class CuttingProxy:
                 raise OSError("the request ended inside its head")
             data += chunk
         head, _, body = data.partition(b"\r\n\r\n")
-        size = 0
-        for line in head.split(b"\r\n")[1:]:
+        lines = head.split(b"\r\n")
+        fields = {}
+        for line in lines[1:]:
             name, _, value = line.partition(b":")
-            if name.lower() == b"content-length":
-                size = int(value)
+            fields[name.lower()] = value.strip()
+        if b"connection" not in fields:
+            head += b"\r\nConnection: close"
+        size = int(fields.get(b"content-length", 0))
         body = bytearray(body)
         while len(body) < size:
             chunk = client.recv(65536)
