@@ -43,6 +43,10 @@ extension StorageError {
             HTTPFailure(
                 status: 410, code: "revision_gone",
                 text: "the pages of that revision are no longer kept")
+        case .tooManyPins:
+            HTTPFailure(
+                status: 503, code: "too_many_pins",
+                text: "the database serves as many partial replicas as it may")
         case .file, .corruptFile, .sqlite:
             HTTPFailure(
                 status: 500, code: "internal",
@@ -113,7 +117,8 @@ extension PullFailure {
         case .refused(.revisionGone):
             HTTPFailure(
                 status: 410, code: "revision_gone",
-                text: "the pages of that revision are no longer kept; start the download again")
+                text: "the pages of that revision are no longer kept: download again, or, if this "
+                    + "is a partial replica, pull, which brings it every page")
         case .refused(.revisionUnreadable):
             HTTPFailure(
                 status: 400, code: "revision_unreadable",

@@ -33,6 +33,21 @@ package struct CommitNumber: Hashable, Comparable, Sendable {
     package var next: CommitNumber { CommitNumber(rawValue + 1) }
 }
 
+/// Names a client that bootstrapped partially: 64 random bits.
+package struct ReplicaID: Hashable, Sendable {
+    package let rawValue: UInt64
+    package init(_ rawValue: UInt64) { self.rawValue = rawValue }
+
+    /// Up to 16 lower-case hexadecimal digits, as in a revision.
+    package var hexadecimal: String { String(rawValue, radix: 16) }
+
+    /// Reads `hexadecimal`; nil for anything else.
+    package init?(hexadecimal text: some StringProtocol) {
+        guard let value = Hexadecimal.decode(text.utf8[...]) else { return nil }
+        rawValue = value
+    }
+}
+
 /// One committed state of one database, as clients carry it.
 ///
 /// On the wire, `tm1.<database id>.<epoch>.<commit>[.<replica id>]`: 32, 16 and up to 16
@@ -42,10 +57,10 @@ package struct Revision: Hashable, Sendable {
     package let databaseID: DatabaseID
     package let epoch: Epoch
     package let commit: CommitNumber
-    package let replica: UInt64?
+    package let replica: ReplicaID?
 
     package init(
-        databaseID: DatabaseID, epoch: Epoch, commit: CommitNumber, replica: UInt64? = nil
+        databaseID: DatabaseID, epoch: Epoch, commit: CommitNumber, replica: ReplicaID? = nil
     ) {
         self.databaseID = databaseID
         self.epoch = epoch
@@ -63,10 +78,10 @@ package struct Revision: Hashable, Sendable {
             parts[2].count == 16, let epoch = Hexadecimal.decode(parts[2]),
             let commit = Hexadecimal.decode(parts[3])
         else { return nil }
-        var replica: UInt64?
+        var replica: ReplicaID?
         if parts.count == 5 {
             guard let decoded = Hexadecimal.decode(parts[4]) else { return nil }
-            replica = decoded
+            replica = ReplicaID(decoded)
         }
         self.init(
             databaseID: DatabaseID(high: high, low: low), epoch: Epoch(epoch),
@@ -76,11 +91,11 @@ package struct Revision: Hashable, Sendable {
     package var wire: String {
         var text = "tm1.\(databaseID.hexadecimal).\(Hexadecimal.encode(epoch.rawValue))."
         text += String(commit.rawValue, radix: 16)
-        if let replica { text += "." + String(replica, radix: 16) }
+        if let replica { text += "." + replica.hexadecimal }
         return text
     }
 
-    package func carrying(replica: UInt64?) -> Revision {
+    package func carrying(replica: ReplicaID?) -> Revision {
         Revision(databaseID: databaseID, epoch: epoch, commit: commit, replica: replica)
     }
 }

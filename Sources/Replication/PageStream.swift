@@ -17,6 +17,7 @@ package final class PageStream: @unchecked Sendable {
     /// Listed by the first piece, so on a worker: the list may be long.
     private var pages: PageList?
     private var next = 0
+    private let willEnd: @Sendable () throws(StorageError) -> Void
     private let onClose: @Sendable (_ isComplete: Bool) -> Void
 
     private static let maximumFramedSize = PageFraming.maximumPrefixSize + pageSize
@@ -33,6 +34,24 @@ package final class PageStream: @unchecked Sendable {
             }
         }
 
+        /// The pages as runs of ids without gaps.
+        package var idRanges: [Range<UInt32>] {
+            switch self {
+            case .all(let databaseSize): return [0..<databaseSize]
+            case .listed(let pages):
+                var ranges: [Range<UInt32>] = []
+                for page in pages {
+                    let id = page.rawValue - 1
+                    if let last = ranges.last, last.upperBound == id {
+                        ranges[ranges.count - 1] = last.lowerBound..<id + 1
+                    } else {
+                        ranges.append(id..<id + 1)
+                    }
+                }
+                return ranges
+            }
+        }
+
         func slice(_ range: Range<Int>) -> ArraySlice<PageNumber> {
             switch self {
             case .all: range.map { PageNumber(UInt32($0 + 1))! }[...]
@@ -41,8 +60,14 @@ package final class PageStream: @unchecked Sendable {
         }
     }
 
+    /// - Parameters:
+    ///   - header: the framed header message.
+    ///   - willEnd: called before the last piece is handed out; if it fails, that piece is not.
+    ///   - onClose: called once, when the stream is let go of.
+    ///   - listPages: the pages to send. Called by the first piece.
     package init(
         lease: DatabaseLease, snapshot: Snapshot, header: [UInt8],
+        willEnd: @escaping @Sendable () throws(StorageError) -> Void = {},
         onClose: @escaping @Sendable (_ isComplete: Bool) -> Void = { _ in },
         pages listPages: @escaping @Sendable () -> PageList
     ) {
@@ -50,6 +75,7 @@ package final class PageStream: @unchecked Sendable {
         self.snapshot = snapshot
         self.header = header
         self.listPages = listPages
+        self.willEnd = willEnd
         self.onClose = onClose
     }
 
@@ -64,7 +90,9 @@ package final class PageStream: @unchecked Sendable {
         guard count > 0 || !head.isEmpty else { return nil }
         let slice = pages.slice(next..<next + count)
         next += count
-        return try piece(head: head, pages: slice)
+        let piece = try piece(head: head, pages: slice)
+        if next == pages.count { try willEnd() }
+        return piece
     }
 
     /// Writes the framing and lets the storage read every page right behind its prefix: the page's

@@ -33,32 +33,26 @@ package struct PullAnswering: Sendable {
         let database = lease.database
         guard !database.settings.contains(.notSynced) else { throw .refused(.notSynced) }
         let selector = try decodeSelector(request)
-        // Taken before the plan, so that what the plan calls the head is what it serves.
-        let newest: Snapshot
-        do { newest = try database.snapshot() } catch { throw .storage(error) }
-        let requested = Duration.milliseconds(Int64(request.longPollTimeoutMilliseconds))
-        let question = PullQuestion(
-            serverRevision: echoed(request.serverRevision, database),
-            clientRevision: echoed(request.clientRevision, database), hasSelection: selector != nil,
-            longPoll: mayWait ? min(requested, longPollLimit) : .zero)
-        switch PullPlan(question, head: newest.revision.commit) {
-        case .refuse(let refusal): throw .refused(refusal)
-        case .wait(let duration):
-            return .wait(commit: newest.revision.commit, duration: duration)
-        case .unchanged:
-            let replica = Revision(wire: request.clientRevision)?.replica
-            return .unchanged(header(newest, replica: replica))
-        case .newest(let pages, let keepsRevision):
-            if keepsRevision { database.lease(newest) }
-            return .pages(stream(pages, selector, of: newest, lease: lease))
-        case .revision(let revision, let pages):
-            let snapshot: Snapshot
-            do { snapshot = try database.snapshot(at: revision) } catch {
-                if case .revisionGone = error { throw .refused(.revisionGone) }
-                throw .storage(error)
-            }
-            database.lease(snapshot)
-            return .pages(stream(pages, selector, of: snapshot, lease: lease))
+        do {
+            let client = try client(request.clientRevision, database)
+            // Taken before the plan, so that what the plan calls the head is what it serves.
+            let newest = try database.snapshot()
+            let requested = Duration.milliseconds(Int64(request.longPollTimeoutMilliseconds))
+            let question = PullQuestion(
+                serverRevision: wanted(request.serverRevision, database),
+                clientRevision: client.revision, hasSelection: selector != nil,
+                longPoll: mayWait ? min(requested, longPollLimit) : .zero)
+            let plan = PullPlan(question, head: newest.revision.commit)
+            let subject = PullSubject(
+                lease: lease, selector: selector, replica: client.replica)
+            return try perform(plan, subject, newest: newest)
+        } catch let error as StorageError {
+            if case .revisionGone = error { throw .refused(.revisionGone) }
+            throw .storage(error)
+        } catch let refusal as PullRefusal {
+            throw .refused(refusal)
+        } catch {
+            preconditionFailure("unexpected error type")
         }
     }
 
@@ -70,26 +64,148 @@ package struct PullAnswering: Sendable {
         }
     }
 
-    private func echoed(_ wire: String, _ database: Database) -> EchoedRevision? {
+    // MARK: revisions
+
+    /// What a client says it has, and the name of its replica if that is known here.
+    ///
+    /// One whose history was dropped misses pages that only all pages can bring it.
+    private func client(
+        _ wire: String, _ database: Database
+    ) throws(StorageError) -> (revision: EchoedRevision?, replica: PullSubject.Replica?) {
+        let echoed = judged(wire, database)
+        let revision: Revision
+        switch echoed {
+        case .known(let known):
+            revision = known
+            if let id = known.replica { try database.replica(id, echoed: known.commit) }
+        case .unknown(let unknown): revision = unknown
+        default: return (echoed, nil)
+        }
+        guard let id = revision.replica else { return (echoed, nil) }
+        switch database.standing(of: id) {
+        case .unknown: return (.unknown(revision), nil)
+        case .full: return (echoed, .init(id: id, isFull: true))
+        case .partial: return (echoed, .init(id: id, isFull: false))
+        }
+    }
+
+    /// The state whose pages a client wants. What a replica bootstrapped with is known for as long
+    /// as the replica is, however old.
+    private func wanted(_ wire: String, _ database: Database) -> EchoedRevision? {
+        let judged = judged(wire, database)
+        if case .unknown(let revision) = judged, revision.replica != nil { return .known(revision) }
+        return judged
+    }
+
+    private func judged(_ wire: String, _ database: Database) -> EchoedRevision? {
         guard !wire.isEmpty else { return nil }
         guard let revision = Revision(wire: wire) else { return .unreadable }
         guard revision.databaseID == database.databaseID else { return .foreign }
         return database.knows(revision) ? .known(revision) : .unknown(revision)
     }
 
-    private func stream(
-        _ pages: PullPlan.Pages, _ selector: PageSelector?, of snapshot: Snapshot,
-        lease: DatabaseLease
+    // MARK: answers
+
+    private func perform(
+        _ plan: PullPlan, _ subject: PullSubject, newest: Snapshot
+    ) throws -> PullAnswer {
+        let database = subject.lease.database
+        switch plan {
+        case .refuse(let refusal): throw refusal
+        case .wait(let duration):
+            return .wait(commit: newest.revision.commit, duration: duration)
+        case .unchanged:
+            return .unchanged(header(newest.revision.carrying(replica: subject.replica?.id), newest))
+        case .begin(let pages):
+            let (snapshot, id) = try database.beginReplica()
+            let list = subject.list(pages, of: snapshot)
+            return .pages(
+                stream(
+                    list, of: snapshot, subject,
+                    ended: { database.replica(id, received: list().idRanges) }))
+        case .newest(let pages):
+            return .pages(newestStream(pages, subject, newest: newest))
+        case .revision(let revision, let pages):
+            let snapshot = try database.snapshot(at: revision)
+            return .pages(stream(subject.list(pages, of: snapshot), of: snapshot, subject))
+        case .missing(let base, let pages):
+            let snapshot = try database.snapshot(forReplica: base)
+            let list = subject.list(pages, of: snapshot)
+            return .pages(
+                stream(
+                    list, of: snapshot, subject,
+                    ended: {
+                        if let id = base.replica {
+                            database.replica(id, received: list().idRanges)
+                        }
+                    }))
+        }
+    }
+
+    /// Brings a client to the newest state. For a partial replica, that this was sent has to be
+    /// known from now on: what it misses, it must get as of this state.
+    private func newestStream(
+        _ pages: PullPlan.Pages, _ subject: PullSubject, newest: Snapshot
     ) -> PageStream {
-        let databaseSize = snapshot.databaseSize
+        let list = subject.list(pages, of: newest)
+        // One that has every page needs its name no longer.
+        guard let replica = subject.replica, !replica.isFull else {
+            return stream(list, of: newest, subject)
+        }
+        let database = subject.lease.database
+        let isWhole = pages == .all
+        if case .selected = pages { return stream(list, of: newest, subject, replica: replica.id) }
+        return stream(
+            list, of: newest, subject, replica: replica.id,
+            willEnd: { () throws(StorageError) in
+                try database.replica(replica.id, isSent: newest, isWhole: isWhole)
+            })
+    }
+
+    private func stream(
+        _ pages: @escaping @Sendable () -> PageStream.PageList, of snapshot: Snapshot,
+        _ subject: PullSubject, replica: ReplicaID? = nil,
+        willEnd: @escaping @Sendable () throws(StorageError) -> Void = {},
+        ended: @escaping @Sendable () -> Void = {}
+    ) -> PageStream {
+        let revision = snapshot.revision
         return PageStream(
-            lease: lease, snapshot: snapshot, header: header(snapshot, replica: nil)
-        ) {
+            lease: subject.lease, snapshot: snapshot,
+            header: header(revision.carrying(replica: replica ?? revision.replica), snapshot),
+            willEnd: willEnd, onClose: { isComplete in if isComplete { ended() } }, pages: pages)
+    }
+
+    private func header(_ revision: Revision, _ snapshot: Snapshot) -> [UInt8] {
+        PullResponseHeader(
+            serverRevision: revision.wire, databaseSize: UInt64(snapshot.databaseSize)
+        ).framedBytes()
+    }
+}
+
+/// Whom an answer is for, and which pages it asked for.
+private struct PullSubject: Sendable {
+    struct Replica {
+        let id: ReplicaID
+        /// It misses no page.
+        let isFull: Bool
+    }
+
+    let lease: DatabaseLease
+    let selector: PageSelector?
+    let replica: Replica?
+
+    /// The pages that a plan means; made when it is called, which may take a while.
+    func list(
+        _ pages: PullPlan.Pages, of snapshot: Snapshot
+    ) -> @Sendable () -> PageStream.PageList {
+        let databaseSize = snapshot.databaseSize
+        let selector = selector
+        let database = lease.database
+        return {
             switch pages {
             case .all: return .all(databaseSize: databaseSize)
             case .changed(let commit):
-                return .listed(
-                    lease.database.pages(changedAfter: commit, databaseSize: databaseSize))
+                return .listed(database.pages(changedAfter: commit, databaseSize: databaseSize))
             case .selected(let withFirst):
                 // Ids beyond the size are left out; a selector of billions costs nothing.
                 var ids = selector?.pageIDs(below: databaseSize) ?? []
@@ -97,12 +213,5 @@ package struct PullAnswering: Sendable {
                 return .listed(ids.compactMap { PageNumber($0) })
             }
         }
-    }
-
-    private func header(_ snapshot: Snapshot, replica: UInt64?) -> [UInt8] {
-        PullResponseHeader(
-            serverRevision: snapshot.revision.carrying(replica: replica).wire,
-            databaseSize: UInt64(snapshot.databaseSize)
-        ).framedBytes()
     }
 }

@@ -2,9 +2,11 @@ package import Primitives
 
 /// What a pull asks for, after its bytes were decoded. Pure; see docs/protocol.md, "Pull".
 package struct PullQuestion: Equatable, Sendable {
-    /// The revision whose pages are wanted; nil for the newest.
+    /// The revision whose pages are wanted, for a replica's what it bootstrapped with; nil for the
+    /// newest.
     package var serverRevision: EchoedRevision?
-    /// The revision that the replica has; nil for none.
+    /// The revision that the replica has; nil for none. Unknown as well if it misses pages whose
+    /// history was dropped.
     package var clientRevision: EchoedRevision?
     /// Whether the client names the pages it wants; otherwise it wants all.
     package var hasSelection: Bool
@@ -61,17 +63,22 @@ package enum PullPlan: Equatable, Sendable {
     case unchanged
     /// Hold the request until the head moves or the time is over, then plan again.
     case wait(Duration)
+    /// Pages of the newest state for a client that will ask for others.
+    case begin(Pages)
     /// Pages of the newest state.
-    case newest(Pages, keepsRevision: Bool)
+    case newest(Pages)
     /// Pages of an older state.
     case revision(Revision, Pages)
+    /// Pages that a partial replica misses.
+    case missing(Revision, Pages)
     case refuse(PullRefusal)
 
     /// - Parameter head: the newest durable commit.
     package init(_ question: PullQuestion, head: CommitNumber) {
         switch question.serverRevision {
-        case .known(let revision):
-            self = .revision(revision, Self.pages(question))
+        case .known(let revision) where revision.replica != nil:
+            self = .missing(revision, Self.pages(question))
+        case .known(let revision): self = .revision(revision, Self.pages(question))
         case .unknown: self = .refuse(.revisionGone)
         case .foreign: self = .refuse(.otherDatabase)
         case .unreadable: self = .refuse(.revisionUnreadable)
@@ -82,17 +89,16 @@ package enum PullPlan: Equatable, Sendable {
     private static func newestPlan(_ question: PullQuestion, head: CommitNumber) -> PullPlan {
         switch question.clientRevision {
         case nil:
-            guard question.hasSelection else { return .newest(.all, keepsRevision: false) }
-            // It may come back for the rest of this revision: a chunked bootstrap looks the same
-            // as a partial one.
-            return .newest(.selected(withFirst: true), keepsRevision: true)
+            guard question.hasSelection else { return .newest(.all) }
+            // A bootstrap in several requests looks the same as a partial one.
+            return .begin(.selected(withFirst: true))
         case .foreign: return .refuse(.otherDatabase)
         case .unknown, .unreadable:
             // Every page as an increment works on all clients, also with unpushed changes.
-            return .newest(.all, keepsRevision: false)
+            return .newest(.all)
         case .known(let revision) where revision.commit == head:
             return question.longPoll > .zero ? .wait(question.longPoll) : .unchanged
-        case .known: return .newest(pages(question), keepsRevision: false)
+        case .known: return .newest(pages(question))
         }
     }
 

@@ -42,18 +42,18 @@ extension Database {
     }
 
     private func runCheckpoint() throws -> CheckpointResult {
-        dropExpiredLeases()
         let recorded = changeFile.newestCommit
-        let (doomed, changes, head) = state.withLock { state in
-            let doomed = state.books.prepareCheckpoint()
-            return (doomed, state.books.changes.changes(after: recorded), state.books.head)
+        let (plan, changes, head) = state.withLock { state in
+            let plan = state.books.prepareCheckpoint(historyLimits, now: options.clock())
+            return (plan, state.books.changes.changes(after: recorded), state.books.head)
         }
-        try save(doomed)
+        let historySequence = try saveHistory(plan)
         if head > recorded { try changeFile.append(changes, upTo: head) }
         try metaFile.update { meta in
             meta.recordedCommit = head
             meta.walSalts = walSalts
             meta.walBase = walBase
+            meta.historySequence = historySequence
             meta.isCheckpointing = true
         }
         state.withLock { $0.books.checkpointBegins() }
@@ -69,30 +69,6 @@ extension Database {
         }
         try rewriteChangesIfWorthwhile()
         return result
-    }
-
-    /// Copies images to the history file. Nothing can move them meanwhile: that takes the writer
-    /// lane. The file needs no flush, because its readers do not outlive the process.
-    private func save(_ doomed: [DatabaseState.DoomedImage]) throws {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: pageSize, alignment: 4096)
-        defer { unsafe buffer.deallocate() }
-        for image in doomed {
-            switch image.location {
-            case .zeros, .history: continue
-            case .mainFile: try unsafe mainFile.read(into: buffer, at: image.page.byteOffset)
-            case .frame(let frame):
-                try unsafe walFile.read(into: buffer, at: WALScanner.pageOffset(frame: frame))
-            }
-            let slot = state.withLock { $0.books.takeHistorySlot() }
-            do throws(StorageError) {
-                try unsafe historyFile.write(
-                    UnsafeRawBufferPointer(buffer), at: Int64(slot * pageSize))
-            } catch {
-                state.withLock { $0.books.returnHistorySlot(slot) }
-                throw error
-            }
-            state.withLock { $0.books.saved(image, slot: slot) }
-        }
     }
 
     private func rewriteChangesIfWorthwhile() throws {

@@ -7,12 +7,41 @@ extension Database {
     package func snapshot() throws(StorageError) -> Snapshot {
         let taken = state.withLock { state -> Result<(Revision, UInt32), StorageError> in
             if let closing = state.closing { return .failure(closing) }
-            let isPinned = state.books.addPin(state.books.head)
-            precondition(isPinned, "the head can always be read")
-            return .success((state.books.headRevision, state.books.databaseSize))
+            return .success(state.takeHead(now: options.clock()))
         }
         let (revision, databaseSize) = try taken.get()
         return Snapshot(database: self, revision: revision, databaseSize: databaseSize)
+    }
+
+    /// What a partial replica must see of the pages that it bootstrapped without: `base` names the
+    /// revision that it bootstrapped with, and its size is that of the view.
+    ///
+    /// - Throws: `revisionGone` if the replica's history is no longer kept.
+    package func snapshot(forReplica base: Revision) throws(StorageError) -> Snapshot {
+        let now = options.clock()
+        let taken = state.withLock { state -> Result<(Replica, mustRecord: Bool), StorageError> in
+            if let closing = state.closing { return .failure(closing) }
+            guard let id = base.replica, let replica = state.books.replicas[id],
+                replica.began(with: base)
+            else { return .failure(.revisionGone) }
+            guard !replica.isFull else {
+                // It was taken for complete and is not: its next pull must bring everything.
+                _ = state.books.removeReplica(id)
+                return .failure(.revisionGone)
+            }
+            for commit in replica.pinnedCommits {
+                let isPinned = state.books.addPin(commit, now: now)
+                precondition(isPinned, "a replica's pin is missing")
+            }
+            return .success((replica, state.books.useReplica(id, now: now)))
+        }
+        let (replica, mustRecord) = try taken.get()
+        let layers = replica.echoed == replica.sent ? [replica.sent] : [replica.sent, replica.echoed]
+        let snapshot = Snapshot(
+            database: self, revision: base, databaseSize: replica.base.databaseSize,
+            layers: layers)
+        if mustRecord { try recordReplicas() }
+        return snapshot
     }
 
     /// A view of an older commit that `revision` names.
@@ -21,7 +50,7 @@ extension Database {
     package func snapshot(at revision: Revision) throws(StorageError) -> Snapshot {
         let taken = state.withLock { state -> Result<UInt32, StorageError> in
             if let closing = state.closing { return .failure(closing) }
-            guard state.books.knows(revision), state.books.addPin(revision.commit),
+            guard state.books.knows(revision), state.books.addPin(revision.commit, now: options.clock()),
                 let pin = state.books.pin(of: revision.commit)
             else { return .failure(.revisionGone) }
             return .success(pin.databaseSize)
@@ -45,58 +74,39 @@ extension Database {
         state.withLock { $0.books.removePin(commit) }
     }
 
-    // MARK: leases
-
-    /// Keeps a snapshot's commit readable for a while after the snapshot is gone, for a client
-    /// that downloads in several requests. Renews the lease if there is one.
-    package func lease(_ snapshot: Snapshot) {
-        let expiry = ContinuousClock.now + options.bootstrapLease
-        let commit = snapshot.revision.commit
-        state.withLock { state in
-            if state.leases.updateValue(expiry, forKey: commit) != nil { return }
-            let isPinned = state.books.addPin(commit)
-            precondition(isPinned, "the snapshot holds a pin")
-            guard state.leases.count > options.bootstrapLeaseLimit,
-                let oldest = state.leases.min(by: { $0.value < $1.value })?.key
-            else { return }
-            state.leases[oldest] = nil
-            state.books.removePin(oldest)
-        }
-    }
-
-    func dropExpiredLeases() {
-        let now = ContinuousClock.now
-        state.withLock { state in
-            for (commit, expiry) in state.leases where expiry < now {
-                state.leases[commit] = nil
-                state.books.removePin(commit)
-            }
-        }
-    }
-
     // MARK: pages
 
     /// Reads pages as of a pinned commit, looking them up again if a checkpoint moved them
     /// meanwhile.
+    ///
+    /// - Throws: `revisionGone` if the pin was dropped for want of room.
     func read(
         _ pages: ArraySlice<PageNumber>, at commit: CommitNumber,
         into buffer: UnsafeMutableRawBufferPointer, offsets: [Int]
     ) throws(StorageError) {
         while true {
             let (locations, layout) = state.withLock { state in
-                (pages.map { state.books.location(of: $0, at: commit) }, state.books.layout)
+                (pages.compactMap { state.books.location(of: $0, at: commit) }, state.books.layout)
             }
-            try unsafe readPages(pages, at: locations, into: buffer, offsets: offsets)
+            guard locations.count == pages.count else { throw .revisionGone }
+            let isWhole = try unsafe readPages(
+                pages, at: locations, into: buffer, offsets: offsets)
             let (isSame, closing) = state.withLock { ($0.books.layout == layout, $0.closing) }
             if let closing { throw closing }
-            if isSame { return }
+            if isSame && isWhole { return }
+            if isSame {
+                throw .corruptFile(
+                    path: historyFile.path, reason: "an old image is not what was saved")
+            }
         }
     }
 
+    /// False if an image in the history is not what its checksum says.
     private func readPages(
         _ pages: ArraySlice<PageNumber>, at locations: [DatabaseState.Location],
         into buffer: UnsafeMutableRawBufferPointer, offsets: [Int]
-    ) throws(StorageError) {
+    ) throws(StorageError) -> Bool {
+        var isWhole = true
         var index = 0
         while index < locations.count {
             let page = pages[pages.startIndex + index]
@@ -109,8 +119,10 @@ extension Database {
             case .frame(let frame):
                 try unsafe walFile.read(into: target, at: WALScanner.pageOffset(frame: frame))
                 index += 1
-            case .history(let slot):
+            case .history(let slot, let checksum):
                 try unsafe historyFile.read(into: target, at: Int64(slot * pageSize))
+                let found = unsafe CRC32C.checksum(UnsafeRawBufferPointer(target))
+                if found != checksum { isWhole = false }
                 index += 1
             case .mainFile:
                 // Neighbours in the file are read with one call.
@@ -125,6 +137,7 @@ extension Database {
                 index = end
             }
         }
+        return isWhole
     }
 
     private func readMainFile(

@@ -20,7 +20,6 @@ package final class Database: @unchecked Sendable {
     /// What the mutex guards.
     struct Shared {
         var books: DatabaseState
-        var leases: [CommitNumber: ContinuousClock.Instant] = [:]
         var waiters: [UInt64: Waiter] = [:]
         var nextWaiter: UInt64 = 0
         var idleReaders: [Connection] = []
@@ -57,6 +56,11 @@ package final class Database: @unchecked Sendable {
     let mainFile: File
     let walFile: File
     let historyFile: File
+    /// Taken before `state` where both are.
+    let historyLog: Mutex<HistoryLog>
+
+    /// Replicas that were dropped since the database was opened.
+    let droppedPinCount = Atomic(0)
 
     // Writer lane:
     var writer: Connection
@@ -85,6 +89,7 @@ package final class Database: @unchecked Sendable {
         mainFile = opening.mainFile
         walFile = opening.walFile
         historyFile = opening.historyFile
+        historyLog = Mutex(opening.historyLog)
         writer = opening.writer
         recorder = opening.recorder
         metaFile = opening.metaFile
@@ -151,6 +156,8 @@ package final class Database: @unchecked Sendable {
 
     private func closeFiles(completion: @Sendable () -> Void) {
         writer.close()
+        // What is not written stays as it was written last, which is safe.
+        try? recordReplicas()
         DatabaseVFS.unregister(sharedFile)
         mainFile.unlockAgainstSQLite()
         completion()

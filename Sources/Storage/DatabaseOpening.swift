@@ -15,6 +15,7 @@ struct DatabaseOpening {
     let mainFile: File
     let walFile: File
     let historyFile: File
+    let historyLog: HistoryLog
     let writer: Connection
     let recorder = WALRecorder()
     let metaFile: MetaFile
@@ -31,10 +32,11 @@ struct DatabaseOpening {
         metaFile = try MetaFile(path: path + "/meta")
         walFile = try File(path: path + "/main.db-wal", mode: .create)
         try walFile.synchronize()
-        try Directory.synchronize(path)
-        // Images in it served readers of the process that wrote them.
         historyFile = try File(path: path + "/history", mode: .create)
-        try historyFile.truncate(to: 0)
+        var (historyLog, history) = try HistoryLog.open(
+            directory: path, databaseID: metaFile.meta.databaseID,
+            required: metaFile.meta.historySequence)
+        try Directory.synchronize(path)
 
         rejectedChanges = try RejectedChangeLog(path: path + "/rejected")
 
@@ -71,15 +73,33 @@ struct DatabaseOpening {
                 recovery, metaFile: metaFile, changeFile: changeFile, walSalts: walSalts)
             index = ChangeIndex()
         }
+        if history == nil || recovery.breaksLineage {
+            // A client whose replica is unknown gets every page with its next pull.
+            let kept = history?.replicas.count
+            if kept != 0 {
+                logger.warning(
+                    "history_lost",
+                    [("database", name.text), ("pins", kept.map { "\($0)" } ?? "unknown")])
+            }
+            if kept != nil { try historyLog.clear(after: historyLog.sequence) }
+            history = nil
+        }
+        self.historyLog = historyLog
 
         // Nothing but what unregisters it again may fail from here on.
         sharedFile = SharedDatabaseFile(path: path + "/main.db")
         DatabaseVFS.register(sharedFile)
         do {
             writer = try WriterConnection.open(path: path + "/main.db")
-            books = try Self.books(
+            var books = try Self.books(
                 meta: metaFile.meta, recovery: recovery, index: index, wal: wal,
                 mainFileSize: stamp.size, sharedFile: sharedFile, path: path)
+            let lost = books.restore(history?.replicas ?? [], images: history?.images ?? [])
+            if !lost.isEmpty {
+                logger.warning(
+                    "history_lost", [("database", name.text), ("pins", "\(lost.count)")])
+            }
+            self.books = books
         } catch let error as StorageError {
             DatabaseVFS.unregister(sharedFile)
             throw error

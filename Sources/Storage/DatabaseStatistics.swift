@@ -9,8 +9,14 @@ package struct DatabaseStatistics: Sendable {
     package let walFrameCount: Int
     package let walBytes: Int64
     package let mainBytes: Int64
+    /// Old images and the log of what they are for.
     package let historyBytes: Int64
+    /// Partial replicas that history is kept for.
     package let pinCount: Int
+    /// Such that were dropped since the database was opened.
+    package let droppedPinCount: Int
+    /// Answers under way.
+    package let snapshotCount: Int
     package let rejectedChangeCount: Int
     /// Long polls that are held.
     package let waiterCount: Int
@@ -20,13 +26,15 @@ extension Database {
     package func statistics() throws(StorageError) -> DatabaseStatistics {
         let walBytes = try walFile.size()
         let mainBytes = try mainFile.size()
+        let historyBytes = try historyFile.size() + historyLog.withLock { $0.size }
         let rejected = rejectedEntries().count
         return state.withLock { state in
             DatabaseStatistics(
                 revision: state.books.headRevision, databaseSize: state.books.databaseSize,
                 walFrameCount: state.books.walFrameCount, walBytes: walBytes, mainBytes: mainBytes,
-                historyBytes: Int64(state.books.history.usedSlotCount * pageSize),
-                pinCount: state.books.pinCount, rejectedChangeCount: rejected,
+                historyBytes: historyBytes, pinCount: state.books.replicas.partialCount,
+                droppedPinCount: droppedPinCount.load(ordering: .relaxed),
+                snapshotCount: state.books.snapshotCount, rejectedChangeCount: rejected,
                 waiterCount: state.waiters.count)
         }
     }

@@ -19,6 +19,8 @@ package enum StorageError: Error {
     case closed
     /// The pages of that revision are no longer kept.
     case revisionGone
+    /// The database serves as many partial replicas as it may.
+    case tooManyPins(DatabaseName)
     /// A system call failed.
     case file(operation: String, path: String, code: Int32)
     /// One of our own files does not hold what it must.

@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// What an operator can set about storage.
 package struct StorageOptions: Sendable {
     /// Databases that stay open while nobody uses them; the least recently used goes first.
@@ -8,10 +10,15 @@ package struct StorageOptions: Sendable {
     package var readerCount = 4
     /// Requests that may wait for one database's writer, and as many for its readers.
     package var queueLimit = 10_000
-    /// How long the revision of a chunked bootstrap stays readable after its last request.
-    package var bootstrapLease: Duration = .seconds(600)
-    /// Revisions of one database that such leases may hold.
-    package var bootstrapLeaseLimit = 64
+    /// Bytes of old images that a database may always keep for replicas; twice its largest pinned
+    /// size, if that is more. Beyond that, the pin that was not used for the longest time goes.
+    package var historyQuota: Int64 = 256 << 20
+    /// How long a replica's history is kept after its last use.
+    package var pinRetention: Duration = .seconds(30 * 86400)
+    /// Partial replicas of one database; further ones are refused.
+    package var pinLimit = 100_000
+    /// The time, in seconds since 1970.
+    package var clock: @Sendable () -> Int64 = { Int64(time(nil)) }
 
     package init() {}
 }

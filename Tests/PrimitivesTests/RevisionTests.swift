@@ -10,8 +10,8 @@ final class RevisionTests: XCTestCase {
         let wire = "tm1.0123456789abcdef000000000000000f.0000000000000abc.ff"
         XCTAssertEqual(Self.revision.wire, wire)
         XCTAssertEqual(Revision(wire: wire), Self.revision)
-        XCTAssertEqual(Self.revision.carrying(replica: 0x1F).wire, wire + ".1f")
-        XCTAssertEqual(Revision(wire: wire + ".1f")?.replica, 0x1F)
+        XCTAssertEqual(Self.revision.carrying(replica: ReplicaID(0x1F)).wire, wire + ".1f")
+        XCTAssertEqual(Revision(wire: wire + ".1f")?.replica, ReplicaID(0x1F))
         XCTAssertEqual(Revision(wire: wire + ".1f")?.carrying(replica: nil), Self.revision)
     }
 
@@ -20,7 +20,7 @@ final class RevisionTests: XCTestCase {
             for replica in [nil, 0, UInt64.max] {
                 let revision = Revision(
                     databaseID: DatabaseID(high: .max, low: 0), epoch: Epoch(.max),
-                    commit: CommitNumber(commit), replica: replica)
+                    commit: CommitNumber(commit), replica: replica.map { ReplicaID($0) })
                 XCTAssertEqual(Revision(wire: revision.wire), revision)
             }
         }

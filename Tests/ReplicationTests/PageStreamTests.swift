@@ -156,11 +156,11 @@ final class PageStreamTests: XCTestCase {
 
     func testAStreamHoldsAPinUntilItIsClosed() throws {
         let lease = try acquire()
-        let before = try lease.database.statistics().pinCount
+        let before = try lease.database.statistics().snapshotCount
         let stream = try stream(lease, .all(databaseSize: 1))
-        XCTAssertEqual(try lease.database.statistics().pinCount, before + 1)
+        XCTAssertEqual(try lease.database.statistics().snapshotCount, before + 1)
         stream.close()
-        XCTAssertEqual(try lease.database.statistics().pinCount, before)
+        XCTAssertEqual(try lease.database.statistics().snapshotCount, before)
     }
 
     func testReadingAfterTheDatabaseIsGoneFails() throws {

@@ -21,39 +21,39 @@ final class PullPlanTests: XCTestCase {
                 label: String, server: EchoedRevision?, client: EchoedRevision?, selects: Bool,
                 poll: Duration, plan: PullPlan
             )] = [
-                ("everything", nil, nil, false, .zero, .newest(.all, keepsRevision: false)),
+                ("everything", nil, nil, false, .zero, .newest(.all)),
                 (
                     "first contact with a selection", nil, nil, true, .zero,
-                    .newest(.selected(withFirst: true), keepsRevision: true)
+                    .begin(.selected(withFirst: true))
                 ),
                 ("up to date", nil, .known(now), false, .zero, .unchanged),
                 ("waits", nil, .known(now), false, .seconds(5), .wait(.seconds(5))),
                 (
                     "behind", nil, .known(old), false, .zero,
-                    .newest(changed, keepsRevision: false)
+                    .newest(changed)
                 ),
                 (
                     "behind, so nothing to wait for", nil, .known(old), false, .seconds(5),
-                    .newest(changed, keepsRevision: false)
+                    .newest(changed)
                 ),
                 (
                     "behind, some pages", nil, .known(old), true, .zero,
-                    .newest(selected, keepsRevision: false)
+                    .newest(selected)
                 ),
                 (
                     "unknown", nil, .unknown(revision(77)), false, .zero,
-                    .newest(.all, keepsRevision: false)
+                    .newest(.all)
                 ),
                 (
                     "unknown does not wait", nil, .unknown(revision(77)), false, .seconds(5),
-                    .newest(.all, keepsRevision: false)
+                    .newest(.all)
                 ),
                 (
                     // All pages work on every client; a selection might leave old ones behind.
                     "unknown with a selection", nil, .unknown(revision(77)), true, .zero,
-                    .newest(.all, keepsRevision: false)
+                    .newest(.all)
                 ),
-                ("garbage", nil, .unreadable, false, .zero, .newest(.all, keepsRevision: false)),
+                ("garbage", nil, .unreadable, false, .zero, .newest(.all)),
                 ("another database's", nil, .foreign, false, .zero, .refuse(.otherDatabase)),
                 (
                     "another database's, waiting", nil, .foreign, true, .seconds(5),

@@ -163,6 +163,6 @@ final class StoreModelTests: XCTestCase {
         for _ in 0..<2 { try fixture.execute("INSERT INTO t (v) VALUES (randomblob(20000))") }
         fixture.drainWriter(lease.database)
         XCTAssertEqual(try lease.database.statistics().historyBytes, 0)
-        XCTAssertEqual(try lease.database.statistics().pinCount, 0)
+        XCTAssertEqual(try lease.database.statistics().snapshotCount, 0)
     }
 }

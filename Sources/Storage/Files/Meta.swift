@@ -28,6 +28,8 @@ package struct Meta: Equatable, Sendable {
     package var walBase: CommitNumber
     /// The newest commit in the change file. A WAL that starts over does so right after it.
     package var recordedCommit: CommitNumber
+    /// The number that the newest record of the history log has at least.
+    package var historySequence: UInt64 = 0
     /// A checkpoint may have been writing to the main file when this was the newest slot.
     package var isCheckpointing = false
     /// Size and time of the last change of the main file, in nanoseconds since 1970; meaningless
@@ -68,6 +70,7 @@ package struct Meta: Equatable, Sendable {
         body.appendLittleEndian(recordedCommit.rawValue)
         body.appendLittleEndian(mainFile.size)
         body.appendLittleEndian(mainFile.modified)
+        body.appendLittleEndian(historySequence)
         body.appendLittleEndian(UInt32(epochs.entries.count))
         for entry in epochs.entries {
             body.appendLittleEndian(entry.epoch.rawValue)
@@ -107,6 +110,7 @@ package struct Meta: Equatable, Sendable {
             let recorded = reader.readLittleEndian(UInt64.self),
             let mainSize = reader.readLittleEndian(Int64.self),
             let mainModified = reader.readLittleEndian(Int64.self),
+            let historySequence = reader.readLittleEndian(UInt64.self),
             let epochCount = reader.readLittleEndian(UInt32.self),
             epochCount <= EpochTable.capacity
         else { return nil }
@@ -122,7 +126,7 @@ package struct Meta: Equatable, Sendable {
             settings: Settings(rawValue: settings),
             walSalts: flags & 1 != 0 ? WALSalts(salt1: salt1, salt2: salt2) : nil,
             walBase: CommitNumber(walBase), recordedCommit: CommitNumber(recorded),
-            isCheckpointing: flags & 2 != 0,
+            historySequence: historySequence, isCheckpointing: flags & 2 != 0,
             mainFile: MainFileStamp(size: mainSize, modified: mainModified))
         return (meta, sequence)
     }

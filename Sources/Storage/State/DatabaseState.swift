@@ -8,14 +8,23 @@ package import Primitives
 /// changed since; else in the newest frame at or before R; else in the main file.
 ///
 /// Invariants:
-/// - Everything in here is durable.
+/// - Everything in here is durable, but for changes of `replicas` that were not taken yet.
 /// - Commits that can be read exactly: the pinned ones, and all from `exactFloor` to `head`.
+///
+/// `DatabaseState+Checkpoint` and `+Replicas` hold the rest.
 package struct DatabaseState {
     package struct Pin {
-        package fileprivate(set) var count: Int
+        /// Snapshots that are read.
+        var snapshotCount = 0
+        /// Positions of replicas.
+        var replicaCount = 0
+        /// When the newest snapshot was taken, in seconds since 1970.
+        var lastSnapshot: Int64 = 0
+        /// Dropped for want of room: its snapshots can be read no more.
+        var isCancelled = false
         package let databaseSize: UInt32
         /// The last frame that belongs to the pinned commit; 0 once the WAL went past it.
-        fileprivate var frameLimit: UInt32
+        var frameLimit: UInt32
     }
 
     package enum Location: Equatable, Sendable {
@@ -23,7 +32,7 @@ package struct DatabaseState {
         case zeros
         case mainFile
         case frame(UInt32)
-        case history(slot: Int)
+        case history(slot: Int, checksum: UInt32)
     }
 
     /// An image that a checkpoint is about to make unreachable, and where it is now.
@@ -34,7 +43,7 @@ package struct DatabaseState {
         package let location: Location
     }
 
-    private struct Commit {
+    struct Commit {
         let lastFrame: UInt32
         let databaseSize: UInt32
     }
@@ -46,15 +55,16 @@ package struct DatabaseState {
     package private(set) var changes: ChangeIndex
     /// Moves whenever content may move from one place to another: a read that began before must
     /// look its pages up again.
-    package private(set) var layout: UInt64 = 0
-    package private(set) var exactFloor: CommitNumber
-    private var frames = FrameIndex()
+    package internal(set) var layout: UInt64 = 0
+    package internal(set) var exactFloor: CommitNumber
+    var frames = FrameIndex()
     /// Commits from `exactFloor` on that still have their place in the WAL; the first one is the
     /// commit `firstCommit`.
-    private var commits: [Commit]
-    private var firstCommit: CommitNumber
-    private var pins: [CommitNumber: Pin] = [:]
-    package private(set) var history = PageHistory()
+    var commits: [Commit]
+    var firstCommit: CommitNumber
+    var pins: [CommitNumber: Pin] = [:]
+    package internal(set) var history = PageHistory()
+    package internal(set) var replicas = ReplicaTable()
 
     /// - Parameters:
     ///   - base: the commit before the WAL's first frame.
@@ -134,143 +144,57 @@ package struct DatabaseState {
 
     // MARK: pins
 
-    package var pinCount: Int { pins.count }
+    /// Commits that somebody reads or will come back for.
+    package var pinCount: Int { pins.values.count { !$0.isCancelled } }
+
+    /// Snapshots that are held.
+    package var snapshotCount: Int { pins.values.reduce(0) { $0 + $1.snapshotCount } }
 
     package func pin(of commit: CommitNumber) -> Pin? { pins[commit] }
 
-    /// Keeps a commit readable. False if it no longer is.
-    package mutating func addPin(_ commit: CommitNumber) -> Bool {
-        if pins[commit] != nil {
-            pins[commit]?.count += 1
-            return true
-        }
-        guard commit >= exactFloor, commit <= head else { return false }
-        let entry = commits[Int(commit.rawValue - firstCommit.rawValue)]
-        pins[commit] = Pin(
-            count: 1, databaseSize: entry.databaseSize, frameLimit: entry.lastFrame)
+    /// Keeps a commit readable for a snapshot. False if it no longer is.
+    ///
+    /// - Parameter now: seconds since 1970.
+    package mutating func addPin(_ commit: CommitNumber, now: Int64) -> Bool {
+        guard pin(commit) else { return false }
+        pins[commit]?.snapshotCount += 1
+        pins[commit]?.lastSnapshot = now
         return true
     }
 
     package mutating func removePin(_ commit: CommitNumber) {
-        guard let pin = pins[commit] else { preconditionFailure("a pin was removed twice") }
-        if pin.count == 1 {
-            pins[commit] = nil
-        } else {
-            pins[commit]?.count -= 1
-        }
+        precondition(pins[commit]?.snapshotCount ?? 0 > 0, "a pin was removed twice")
+        pins[commit]?.snapshotCount -= 1
+        unpinIfUnused(commit)
     }
 
-    /// Where the content is that `page` has at a pinned commit.
-    package func location(of page: PageNumber, at commit: CommitNumber) -> Location {
+    /// Makes an entry for a commit that is readable; nobody holds it yet.
+    mutating func pin(_ commit: CommitNumber) -> Bool {
+        if let pin = pins[commit] { return !pin.isCancelled }
+        guard commit >= exactFloor, commit <= head else { return false }
+        let entry = commits[Int(commit.rawValue - firstCommit.rawValue)]
+        pins[commit] = Pin(databaseSize: entry.databaseSize, frameLimit: entry.lastFrame)
+        return true
+    }
+
+    mutating func unpinIfUnused(_ commit: CommitNumber) {
+        guard let pin = pins[commit], pin.snapshotCount == 0, pin.replicaCount == 0 else { return }
+        pins[commit] = nil
+    }
+
+    /// Where the content is that `page` has at a pinned commit; nil if its pin was dropped.
+    package func location(of page: PageNumber, at commit: CommitNumber) -> Location? {
         guard let pin = pins[commit] else { preconditionFailure("the commit is not pinned") }
         precondition(page.rawValue <= pin.databaseSize, "the page lies beyond the database")
-        return location(of: page, at: commit, pin: pin)
+        return pin.isCancelled ? nil : location(of: page, at: commit, pin: pin)
     }
 
-    private func location(of page: PageNumber, at commit: CommitNumber, pin: Pin) -> Location {
+    func location(of page: PageNumber, at commit: CommitNumber, pin: Pin) -> Location {
         if page == .lockPage { return .zeros }
-        if let slot = history.slot(of: page, at: commit) { return .history(slot: slot) }
+        if let image = history.image(of: page, at: commit) {
+            return .history(slot: image.slot, checksum: image.checksum)
+        }
         if let frame = frames.newestFrame(of: page, upTo: pin.frameLimit) { return .frame(frame) }
         return .mainFile
-    }
-
-    // MARK: checkpoints
-
-    /// What must be saved before a checkpoint begins. From here on only the head and the pinned
-    /// commits can be read exactly.
-    package mutating func prepareCheckpoint() -> [DoomedImage] {
-        let pinned = pins.keys.sorted()
-        history.removeImages(notNeededBy: pinned)
-        exactFloor = head
-        let older = pinned.filter { $0 < head }
-        guard let oldest = older.first else { return [] }
-        var doomed: [DoomedImage] = []
-        for rawPage in frames.changedPages {
-            guard let page = PageNumber(rawPage) else { continue }
-            collectDoomed(page, pins: older, into: &doomed)
-        }
-        collectCutOff(pins: older, oldest: oldest, into: &doomed)
-        return doomed
-    }
-
-    /// Images of a page that has frames: each one that a pin sees and that is not the newest.
-    private func collectDoomed(
-        _ page: PageNumber, pins older: [CommitNumber], into doomed: inout [DoomedImage]
-    ) {
-        var coveredUntil = CommitNumber(0)
-        for commit in older where commit >= coveredUntil {
-            guard let pin = pins[commit], page.rawValue <= pin.databaseSize else { continue }
-            let end: CommitNumber
-            if let next = frames.oldestFrame(of: page, after: pin.frameLimit) {
-                end = self.commit(ofFrame: next)
-            } else if page.rawValue > databaseSize {
-                end = head  // A shrink cut it off after its last frame.
-            } else {
-                continue
-            }
-            let location = location(of: page, at: commit, pin: pin)
-            if case .history = location { continue }
-            // The image holds from this pin on at least; earlier pins were looked at before.
-            doomed.append(DoomedImage(page: page, from: commit, to: end, location: location))
-            coveredUntil = end
-        }
-    }
-
-    /// Images of pages without a frame that a shrink cut off: the checkpoint truncates the file.
-    private func collectCutOff(
-        pins older: [CommitNumber], oldest: CommitNumber, into doomed: inout [DoomedImage]
-    ) {
-        let largest = older.compactMap { pins[$0]?.databaseSize }.max() ?? 0
-        guard largest > databaseSize else { return }
-        for rawPage in databaseSize + 1...largest {
-            guard let page = PageNumber(rawPage), page != .lockPage,
-                frames.newestFrame(of: page) == nil
-            else { continue }
-            // The oldest pin that reaches that far and has no image yet; newer ones share it.
-            for commit in older where (pins[commit]?.databaseSize ?? 0) >= rawPage {
-                guard history.slot(of: page, at: commit) == nil else { continue }
-                doomed.append(
-                    DoomedImage(page: page, from: commit, to: head, location: .mainFile))
-                break
-            }
-        }
-    }
-
-    /// A slot of the history file to save an image in.
-    package mutating func takeHistorySlot() -> Int { history.takeSlot() }
-
-    /// The image could not be saved.
-    package mutating func returnHistorySlot(_ slot: Int) { history.returnSlot(slot) }
-
-    /// A doomed image was saved; it is looked up there from now on.
-    package mutating func saved(_ image: DoomedImage, slot: Int) {
-        history.add(image.page, from: image.from, to: image.to, slot: slot)
-    }
-
-    /// The images are saved and the main file is about to change.
-    package mutating func checkpointBegins() { layout += 1 }
-
-    /// - Parameter isComplete: every frame is in the main file, which is durable; the next commit
-    ///   may start the WAL over.
-    package mutating func checkpointEnded(isComplete: Bool) {
-        guard isComplete else { return }
-        // A commit that is pinned now either is the head, which the main file holds, or had its
-        // images saved.
-        frames.removeAll(nextFrame: frames.lastFrame + 1)
-        for commit in pins.keys { pins[commit]?.frameLimit = 0 }
-        commits = [Commit(lastFrame: 0, databaseSize: databaseSize)]
-        firstCommit = head
-        layout += 1
-    }
-
-    /// The commit that a frame of the open segment belongs to.
-    private func commit(ofFrame frame: UInt32) -> CommitNumber {
-        var low = 0
-        var high = commits.count
-        while low < high {
-            let middle = (low + high) / 2
-            if commits[middle].lastFrame < frame { low = middle + 1 } else { high = middle }
-        }
-        return CommitNumber(firstCommit.rawValue + UInt64(low))
     }
 }

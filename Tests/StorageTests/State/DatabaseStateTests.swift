@@ -26,6 +26,75 @@ final class DatabaseStateTests: XCTestCase {
         }
     }
 
+    /// The same with replicas that begin, pull, expire and are dropped for want of room, and with
+    /// a process that dies at any step of saving images. What a replica must see is there after
+    /// every step, however often the process ended.
+    func testReplicasSeeWhatTheyMust() {
+        var dropCount = 0
+        var cancelCount = 0
+        forEachSeed { generator in
+            var files = SimulatedFiles(
+                limits: HistoryLimits(
+                    minimumQuota: generator.number(0...60),
+                    retention: Int64(generator.number(20...400))))
+            for _ in 0..<120 {
+                files.now += Int64(generator.number(0...3))
+                switch generator.number(0...99) {
+                case 0..<40: try Self.commit(&files, &generator)
+                case 40..<44: try files.pin(Self.someCommit(files, &generator))
+                case 44..<49:
+                    let held = files.pins.keys.sorted() + files.cancelledPins.keys.sorted()
+                    if let commit = held.randomElement(using: &generator) { files.unpin(commit) }
+                case 49..<54:
+                    files.state.addReplica(ReplicaID(generator.next()), now: files.now)
+                    files.recordReplicas()
+                case 54..<76: Self.useReplica(&files, &generator)
+                case 76..<93: try Self.checkpoint(&files, &generator)
+                case 93..<97:
+                    try files.checkpoint(.diedSaving(step: generator.number(0...6)))
+                default: files.reopen()
+                }
+                try files.checkPins("after a step")
+                try files.checkReplicas("after a step")
+            }
+            dropCount += files.dropCount
+            cancelCount += files.cancelCount
+        }
+        XCTAssertGreaterThan(dropCount, 0, "no replica was ever dropped")
+        XCTAssertGreaterThan(cancelCount, 0, "no snapshot was ever cancelled")
+    }
+
+    private static func useReplica(
+        _ files: inout SimulatedFiles, _ generator: inout SeededGenerator
+    ) {
+        let all = files.state.replicas.replicas.values.sorted { $0.id.rawValue < $1.id.rawValue }
+        guard let replica = all.randomElement(using: &generator) else { return }
+        switch generator.number(0...9) {
+        case 0: _ = files.state.useReplica(replica.id, now: files.now)
+        case 1 where generator.chance(3):
+            // An operator drops it.
+            _ = files.state.removeReplica(replica.id)
+            files.recordReplicas()
+        case 1...4:
+            // It names what it has: usually one of the two, sometimes anything.
+            let commit = [replica.sent.commit, replica.echoed.commit, someCommit(files, &generator)]
+                .randomElement(using: &generator)!
+            if files.state.replica(replica.id, echoed: commit, now: files.now) {
+                files.recordReplicas()
+            }
+            let now = files.state.replicas[replica.id]!
+            if commit == replica.sent.commit || commit == replica.echoed.commit, !now.isFull {
+                precondition(now.sent.commit == commit && now.echoed.commit == commit)
+            }
+        default:
+            let head = files.state.head
+            if files.state.replica(replica.id, isSent: head, isWhole: generator.chance(20)) {
+                files.recordReplicas()
+            }
+            precondition(replica.isFull || files.state.replicas[replica.id]!.sent.commit == head)
+        }
+    }
+
     private static func someCommit(
         _ files: SimulatedFiles, _ generator: inout SeededGenerator
     ) -> CommitNumber {
@@ -80,13 +149,15 @@ final class DatabaseStateTests: XCTestCase {
         state.append(
             pages: [1] + (size - 4...size).filter { $0 != PageNumber.lockPage.rawValue },
             databaseSize: size)
-        XCTAssertTrue(state.addPin(CommitNumber(2)))
+        XCTAssertTrue(state.addPin(CommitNumber(2), now: 0))
         XCTAssertEqual(state.location(of: .lockPage, at: CommitNumber(2)), .zeros)
         XCTAssertEqual(
             state.changes.pages(changedAfter: CommitNumber(1), databaseSize: size).map(\.rawValue),
             [1] + Array(size - 4...size))
         state.append(pages: [1], databaseSize: 1)
-        XCTAssertFalse(state.prepareCheckpoint().contains { $0.page == .lockPage })
+        let plan = state.prepareCheckpoint(
+            HistoryLimits(minimumQuota: 0, retention: 1), now: 0)
+        XCTAssertFalse(plan.doomed.contains { $0.page == .lockPage })
     }
 
     func testCommitsThatACheckpointPassedCannotBePinnedAnew() {
@@ -99,7 +170,7 @@ final class DatabaseStateTests: XCTestCase {
         // Its images were saved for the pin that there was, so another one can share them.
         XCTAssertTrue(try files.pin(CommitNumber(2)))
         XCTAssertTrue(try files.pin(CommitNumber(3)))
-        XCTAssertFalse(files.state.addPin(CommitNumber(4)))
+        XCTAssertFalse(files.state.addPin(CommitNumber(4), now: 0))
     }
 
     /// A checkpoint of the process before copied newer pages over what older commits held.
@@ -110,7 +181,7 @@ final class DatabaseStateTests: XCTestCase {
         XCTAssertNoThrow(try files.checkpoint(.failed(afterPages: 1)))
         XCTAssertNoThrow(try files.commit(pages: [2], size: 2, startOver: true))
         files.reopen()
-        XCTAssertFalse(files.state.addPin(CommitNumber(2)))
+        XCTAssertFalse(files.state.addPin(CommitNumber(2), now: 0))
         XCTAssertTrue(try files.pin(CommitNumber(3)))
         XCTAssertTrue(try files.pin(CommitNumber(4)))
         XCTAssertNoThrow(try files.checkPins("after reopening"))

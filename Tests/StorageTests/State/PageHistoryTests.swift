@@ -22,7 +22,8 @@ final class PageHistoryTests: XCTestCase {
                     let pins = (0..<generator.number(0...3)).map { _ in
                         UInt64(generator.number(1...Int(now)))
                     }.sorted()
-                    history.removeImages(notNeededBy: pins.map { CommitNumber($0) })
+                    history.dropImages(notNeededBy: pins.map { CommitNumber($0) })
+                    if generator.chance(2) { history.reuseDroppedSlots() }
                     model.removeAll { image in !pins.contains { image.from <= $0 && $0 < image.to }
                     }
                 } else {
@@ -33,15 +34,17 @@ final class PageHistoryTests: XCTestCase {
                     let slot = history.takeSlot()
                     try require(!model.contains { $0.slot == slot }, "slot \(slot) is in use")
                     if generator.chance(10) {
-                        history.returnSlot(slot)
+                        history.returnSlots([slot])
                         continue
                     }
                     history.add(
-                        PageNumber(page)!, from: CommitNumber(from), to: CommitNumber(now),
-                        slot: slot)
+                        PageNumber(page)!,
+                        .init(
+                            from: CommitNumber(from), to: CommitNumber(now), slot: slot,
+                            checksum: UInt32(slot)))
                     model.append(Model(page: page, from: from, to: now, slot: slot))
                 }
-                try require(history.usedSlotCount == model.count, "used slots")
+                try require(history.imageCount == model.count, "used slots")
                 try require(history.isEmpty == model.isEmpty, "emptiness")
                 for page in UInt32(1)...6 {
                     let commit = UInt64(generator.number(0...Int(now)))
@@ -49,7 +52,7 @@ final class PageHistoryTests: XCTestCase {
                         $0.page == page && $0.from <= commit && commit < $0.to
                     }
                     try require(
-                        history.slot(of: PageNumber(page)!, at: CommitNumber(commit))
+                        history.image(of: PageNumber(page)!, at: CommitNumber(commit))?.slot
                             == expected?.slot, "page \(page) at \(commit)")
                 }
             }

@@ -22,6 +22,18 @@ struct SimulatedFiles {
     private var walBase: CommitNumber
     private var recordedCommit: CommitNumber
     private var history: [Int: UInt64] = [:]
+    /// What the history log says.
+    private var logReplicas: [ReplicaID: Replica] = [:]
+    private var logImages: [(page: PageNumber, image: PageHistory.Image)] = []
+    /// Seconds.
+    var now: Int64 = 1000
+    let limits: HistoryLimits
+    private(set) var largestQuota = 0
+    /// Replicas that were dropped for want of room, or expired.
+    private(set) var dropCount = 0
+    private(set) var cancelCount = 0
+    /// Snapshots that can be read no more, and are still held.
+    private(set) var cancelledPins: [CommitNumber: Int] = [:]
     /// What each commit held.
     private(set) var versions: [CommitNumber: [UInt64]]
     /// The commit that changed each page last, by writing it or by growing over it.
@@ -29,7 +41,8 @@ struct SimulatedFiles {
     private var nextContent: UInt64 = 1
     private(set) var pins: [CommitNumber: Int] = [:]
 
-    init() {
+    init(limits: HistoryLimits = HistoryLimits(minimumQuota: 10_000, retention: 1 << 40)) {
+        self.limits = limits
         let first = CommitNumber(1)
         main = [1_000_000]
         versions = [first: main]
@@ -98,26 +111,23 @@ struct SimulatedFiles {
 
     enum Outcome {
         case complete
+        /// A crash before a step of saving images, from the first one on.
+        case diedSaving(step: Int)
         case heldUpByReader(atCommit: Int)
         case failed(afterPages: Int)
     }
 
     mutating func checkpoint(_ outcome: Outcome) throws {
-        let doomed = state.prepareCheckpoint()
-        for image in doomed {
-            let content = try self.content(at: image.location, page: image.page.rawValue)
-            let slot = state.takeHistorySlot()
-            history[slot] = content
-            state.saved(image, slot: slot)
-            try checkPins("while images are saved")
-        }
+        var crashStep = Int.max
+        if case .diedSaving(let step) = outcome { crashStep = step }
+        guard try saveHistory(crashStep) else { return reopen() }
         recordedCommit = state.head
         try pin(state.head)
         state.checkpointBegins()
         var limit = frameCount
         var pageLimit = Int.max
         switch outcome {
-        case .complete: break
+        case .complete, .diedSaving: break
         case .heldUpByReader(let index):
             limit = max(backfilledCount, walCommits.isEmpty ? 0 : walCommits[index].lastFrame)
         case .failed(let count): pageLimit = count
@@ -148,6 +158,55 @@ struct SimulatedFiles {
         unpin(state.head)
     }
 
+    /// False if the process died before `crashStep`.
+    private mutating func saveHistory(_ crashStep: Int) throws -> Bool {
+        let plan = state.prepareCheckpoint(limits, now: now)
+        dropCount += plan.droppedReplicas.count
+        cancelCount += plan.cancelledCommits.count
+        for commit in plan.cancelledCommits {
+            cancelledPins[commit, default: 0] += pins.removeValue(forKey: commit) ?? 0
+        }
+        let largest = Set(pins.keys).union(
+            state.replicas.replicas.values.flatMap { $0.isFull ? [] : [$0.echoed, $0.sent] }
+                .map(\.commit))
+        let quota = max(
+            limits.minimumQuota, 2 * (largest.map { versions[$0]!.count }.max() ?? 0))
+        largestQuota = max(largestQuota, quota)
+        try require(
+            state.history.imageCount + plan.doomed.count <= quota,
+            "\(state.history.imageCount) + \(plan.doomed.count) images, quota \(quota)")
+        if crashStep == 0 { return false }
+        recordReplicas()
+        if crashStep == 1 { return false }
+        state.historyIsRecorded()
+        let slots = state.takeHistorySlots(plan.doomed.count)
+        try require(Set(slots).count == slots.count, "a slot was given out twice")
+        var images: [(page: PageNumber, image: PageHistory.Image)] = []
+        for (image, slot) in zip(plan.doomed, slots) {
+            let content = try self.content(at: image.location, page: image.page.rawValue)
+            history[slot] = content
+            images.append(
+                (
+                    image.page,
+                    .init(
+                        from: image.from, to: image.to, slot: slot,
+                        checksum: UInt32(truncatingIfNeeded: content))
+                ))
+            try checkPins("while images are saved")
+            try checkReplicas("while images are saved")
+            if crashStep == 1 + images.count { return false }
+        }
+        try require(state.history.slotCount <= largestQuota, "the history file is too long")
+        if state.replicas.hasPartial { logImages += images }
+        state.saved(images)
+        return true
+    }
+
+    /// Writes down what changed of the replicas.
+    mutating func recordReplicas() {
+        for (id, replica) in state.takeReplicaChanges() { logReplicas[id] = replica }
+    }
+
     /// A process ends and the next one opens the files.
     mutating func reopen() {
         var changes = ChangeIndex()
@@ -165,9 +224,11 @@ struct SimulatedFiles {
                 pages: commit.pages, databaseSize: UInt32(commit.databaseSize),
                 alreadyIndexed: next.head < recordedCommit)
         }
+        let lost = next.restore(Array(logReplicas.values), images: logImages)
+        precondition(lost.isEmpty, "replicas were lost")
         state = next
         pins = [:]
-        history = [:]
+        cancelledPins = [:]
         backfilledCount = 0
     }
 
@@ -175,9 +236,11 @@ struct SimulatedFiles {
 
     @discardableResult
     mutating func pin(_ commit: CommitNumber) throws -> Bool {
-        guard state.addPin(commit) else {
+        guard state.addPin(commit, now: now) else {
             try require(
-                commit != state.head && (commit < state.exactFloor || commit > state.head),
+                commit != state.head
+                    && (commit < state.exactFloor || commit > state.head
+                        || cancelledPins[commit] != nil),
                 "commit \(commit.rawValue) could not be pinned")
             return false
         }
@@ -187,6 +250,10 @@ struct SimulatedFiles {
 
     mutating func unpin(_ commit: CommitNumber) {
         state.removePin(commit)
+        if let count = cancelledPins[commit] {
+            cancelledPins[commit] = count == 1 ? nil : count - 1
+            return
+        }
         pins[commit]! -= 1
         if pins[commit] == 0 { pins[commit] = nil }
     }
@@ -200,13 +267,35 @@ struct SimulatedFiles {
                 state.pin(of: commit)?.databaseSize == UInt32(expected.count),
                 "\(moment): size at commit \(commit.rawValue)")
             for page in 1...UInt32(expected.count) {
-                let location = state.location(of: PageNumber(page)!, at: commit)
+                guard let location = state.location(of: PageNumber(page)!, at: commit) else {
+                    throw Mismatch("\(moment): commit \(commit.rawValue) was cancelled")
+                }
                 let found = try content(at: location, page: page)
                 try require(
                     found == expected[Int(page) - 1],
                     "\(moment): page \(page) at commit \(commit.rawValue), head "
                         + "\(state.head.rawValue): \(found) at \(location), "
                         + "not \(expected[Int(page) - 1])")
+            }
+        }
+    }
+
+    /// Every page that a replica may ask for, as docs/architecture.md, "Partial replicas" has it.
+    func checkReplicas(_ moment: String) throws {
+        for replica in state.replicas.replicas.values where !replica.isFull {
+            for page in 1...replica.base.databaseSize {
+                let position = [replica.sent, replica.echoed].first { page <= $0.databaseSize }
+                guard let position else { continue }
+                let expected = versions[position.commit]!
+                try require(expected.count == position.databaseSize, "\(moment): size")
+                guard let location = state.location(of: PageNumber(page)!, at: position.commit)
+                else { throw Mismatch("\(moment): a replica's pin was cancelled") }
+                let found = try content(at: location, page: page)
+                try require(
+                    found == expected[Int(page) - 1],
+                    "\(moment): page \(page) of a replica at commit "
+                        + "\(position.commit.rawValue), head \(state.head.rawValue): \(found) at "
+                        + "\(location), not \(expected[Int(page) - 1])")
             }
         }
     }
@@ -231,8 +320,10 @@ struct SimulatedFiles {
         switch location {
         case .zeros: return 0
         case .mainFile: return mainContent(of: page)
-        case .history(let slot):
+        case .history(let slot, let checksum):
             guard let content = history[slot] else { throw Mismatch("slot \(slot) is empty") }
+            try require(
+                checksum == UInt32(truncatingIfNeeded: content), "slot \(slot) holds another image")
             return content
         case .frame(let frame):
             try require(Int(frame) <= wal.count, "frame \(frame) does not exist")
