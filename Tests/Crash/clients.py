@@ -165,6 +165,7 @@ class PartialReplica:
         self.base_size = answer.db_size
         self.file = dict(answer.pages)
         self.wal = {}
+        self.is_full = False
         self.revision = answer.revision
         self.size = answer.db_size
         # A pull that was cut off: the server may take it for one that arrived.
@@ -174,13 +175,17 @@ class PartialReplica:
 
     def position(self):
         """The revision that it holds, by the name that full replicas have for it."""
-        return self.revision.rsplit(".", 1)[0]
+        return ".".join(self.revision.split(".")[:4])
 
     def pull(self, peer):
         self.is_doubtful = True
         answer = peer.pull(PullRequest(client_revision=self.revision))
-        if answer.revision.rsplit(".", 1)[-1] != self.base.rsplit(".", 1)[-1]:
+        has_all = all(page_id in self.file for page_id in range(self.base_size))
+        self.is_full = self.is_full or answer.revision.count(".") == 3
+        if self.is_full and not has_all:
             raise Violation(f"{self.base} pulled {answer.revision}: its pin is gone")
+        if not self.is_full and answer.revision.split(".")[4] != self.base.split(".")[4]:
+            raise Violation(f"{self.base} pulled {answer.revision}: another replica's id")
         if commit_number(answer.revision) < commit_number(self.revision):
             raise Violation(f"back from {self.revision} to {answer.revision}")
         self.wal.update(answer.pages)
@@ -213,7 +218,8 @@ class PartialReplica:
 
     def read_all(self, peer):
         """Every page, those it holds as well; then all of the database at its position."""
-        self.read(peer, range(self.base_size))
+        if not self.is_full:
+            self.read(peer, range(self.base_size))
         image = Image()
         image.revision = self.position()
         pages = {page_id: self.page(page_id) for page_id in range(self.size)}

@@ -112,8 +112,8 @@ def body(run):
     workload = Workload(run.server, run.options.seed)
     workload.create()
     peer = Peer(run.server.url, keep_alive=True, timeout=300.0)
-    sleeper = PartialReplica(peer, range(4))
-    puller = PartialReplica(peer, range(4))
+    # Every other page: nothing that looks like a full bootstrap in several requests.
+    sleeper, puller = (PartialReplica(peer, range(0, 10_000, 2)) for _ in range(2))
     visitors = []
     # Rows of up to 2000 bytes, over and over: the file grows to what they need and stays there.
     bounds = Bounds(largest_size=ROWS * 2600 // PAGE + 200)
@@ -130,7 +130,7 @@ def body(run):
             sleeper.read(peer, range(first, min(first + 32, sleeper.base_size)))
             puller.read(peer, range(first, min(first + 32, puller.base_size)))
         if samples % 10 == 0:
-            visitors = (visitors + [PartialReplica(peer, range(4))])[-VISITORS:]
+            visitors = (visitors + [PartialReplica(peer, range(0, 10_000, 2))])[-VISITORS:]
             source.choice(visitors).pull(peer)
         if samples % 20 == 0:
             shown = ", ".join(f"{name} {sizes[name] // 1024} KiB" for name in bounds.limits)

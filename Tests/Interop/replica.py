@@ -35,7 +35,7 @@ class Replica:
     `partial` makes it a partial one: the arguments of `partial_options` in the worker.
     """
 
-    def __init__(self, path, url, timeout=20.0, partial=None, **options):
+    def __init__(self, path, url, timeout=60.0, partial=None, **options):
         self.path = Path(path)
         self.url = url
         self.options = options
