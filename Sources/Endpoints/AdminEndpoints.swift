@@ -70,6 +70,11 @@ package final class AdminEndpoints: HTTPHandler {
         case .fork(let from, let to): fork(from, to: to, responder)
         case .stats(let name): withDatabase(name, responder) { self.stats($0, responder) }
         case .rejected(let name): withDatabase(name, responder) { self.rejected($0, responder) }
+        case .pins(let name):
+            withDatabase(name, responder) { responder.respond(PinsEndpoint.list($0)) }
+        case .dropPin(let id, let name):
+            let endpoint = PinsEndpoint(logger: logger)
+            withDatabase(name, responder) { endpoint.drop(id, $0, responder) }
         case .readConfig(let name):
             withDatabase(name, responder) {
                 responder.respond(SettingsEndpoint.answer($0.database.settings))

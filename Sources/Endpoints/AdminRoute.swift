@@ -13,6 +13,8 @@ enum AdminRoute: Equatable {
     case fork(from: DatabaseName, to: DatabaseName)
     case stats(DatabaseName)
     case rejected(DatabaseName)
+    case pins(DatabaseName)
+    case dropPin(ReplicaID, DatabaseName)
     case readConfig(DatabaseName)
     case writeConfig(DatabaseName)
     /// Something that needs no making here: tenants and groups exist by being named.
@@ -48,6 +50,10 @@ enum AdminRoute: Equatable {
         case ("GET", "export", 2): return .export(name)
         case ("GET", "stats", 2): return .stats(name)
         case ("GET", "rejected", 2): return .rejected(name)
+        case ("GET", "pins", 2): return .pins(name)
+        case ("DELETE", "pins", 3):
+            guard let id = ReplicaID(hexadecimal: parts[2]) else { throw PinsEndpoint.unknownPin }
+            return .dropPin(id, name)
         case ("GET", "config", 2): return .readConfig(name)
         case ("POST", "config", 2): return .writeConfig(name)
         case ("POST", "fork", 3): return .fork(from: name, to: try Self.name(parts[2]))

@@ -78,8 +78,19 @@ package struct Logger: Sendable {
     package static func timestamp() -> String {
         var now = timespec()
         unsafe clock_gettime(CLOCK_REALTIME, &now)
+        return timestamp(of: now)
+    }
+
+    /// The same for a time in whole seconds.
+    package static func timestamp(secondsSince1970: Int64) -> String {
+        timestamp(of: timespec(tv_sec: Int(secondsSince1970), tv_nsec: 0))
+    }
+
+    private static func timestamp(of time: timespec) -> String {
+        var seconds = time.tv_sec
+        let nanoseconds = time.tv_nsec
         var parts = unsafe tm()
-        unsafe gmtime_r(&now.tv_sec, &parts)
+        unsafe gmtime_r(&seconds, &parts)
         func padded(_ value: Int, _ width: Int) -> String {
             let digits = String(value)
             return String(repeating: "0", count: max(0, width - digits.count)) + digits
@@ -89,7 +100,7 @@ package struct Logger: Sendable {
             + "\(padded(Int(parts.tm_mday), 2))"
         let time =
             unsafe "\(padded(Int(parts.tm_hour), 2)):\(padded(Int(parts.tm_min), 2)):"
-            + "\(padded(Int(parts.tm_sec), 2)).\(padded(now.tv_nsec / 1_000_000, 3))"
+            + "\(padded(Int(parts.tm_sec), 2)).\(padded(nanoseconds / 1_000_000, 3))"
         return "\(date)T\(time)Z"
     }
 

@@ -115,7 +115,8 @@ package struct PullAnswering: Sendable {
         case .wait(let duration):
             return .wait(commit: newest.revision.commit, duration: duration)
         case .unchanged:
-            return .unchanged(header(newest.revision.carrying(replica: subject.replica?.id), newest))
+            return .unchanged(
+                header(newest.revision.carrying(replica: subject.replica?.id), newest))
         case .begin(let pages):
             let (snapshot, id) = try database.beginReplica()
             let list = subject.list(pages, of: snapshot)

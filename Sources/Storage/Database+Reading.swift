@@ -36,7 +36,8 @@ extension Database {
             return .success((replica, state.books.useReplica(id, now: now)))
         }
         let (replica, mustRecord) = try taken.get()
-        let layers = replica.echoed == replica.sent ? [replica.sent] : [replica.sent, replica.echoed]
+        let layers =
+            replica.echoed == replica.sent ? [replica.sent] : [replica.sent, replica.echoed]
         let snapshot = Snapshot(
             database: self, revision: base, databaseSize: replica.base.databaseSize,
             layers: layers)
@@ -50,7 +51,8 @@ extension Database {
     package func snapshot(at revision: Revision) throws(StorageError) -> Snapshot {
         let taken = state.withLock { state -> Result<UInt32, StorageError> in
             if let closing = state.closing { return .failure(closing) }
-            guard state.books.knows(revision), state.books.addPin(revision.commit, now: options.clock()),
+            guard state.books.knows(revision),
+                state.books.addPin(revision.commit, now: options.clock()),
                 let pin = state.books.pin(of: revision.commit)
             else { return .failure(.revisionGone) }
             return .success(pin.databaseSize)

@@ -71,14 +71,32 @@ extension Database {
             .sorted { ($0.lastUse, $0.id.rawValue) > ($1.lastUse, $1.id.rawValue) }
     }
 
-    /// Forgets a replica, durably; the history that only it needed goes with the next checkpoint.
-    /// Its client can read no page that it misses, until its next pull brings it all of them.
-    /// False if there is no such replica.
-    package func dropReplica(_ id: ReplicaID) throws(StorageError) -> Bool {
-        let replica = state.withLock { $0.books.removeReplica(id) }
+    /// Forgets a replica, durably, and frees the history that only it needed. Its client can read
+    /// no page that it misses, until its next pull brings it all of them.
+    ///
+    /// - Parameter completion: gets false if there is no such replica.
+    package func dropReplica(
+        _ id: ReplicaID, completion: @escaping @Sendable (Result<Bool, StorageError>) -> Void
+    ) {
+        write(
+            { [self] _ in
+                do throws(StorageError) { completion(.success(try drop(id))) } catch {
+                    completion(.failure(error))
+                }
+            }, refused: { completion(.failure($0)) })
+    }
+
+    private func drop(_ id: ReplicaID) throws(StorageError) -> Bool {
+        let replica = state.withLock { state in
+            let replica = state.books.removeReplica(id)
+            state.books.dropUnneededImages()
+            return replica
+        }
         guard let replica else { return false }
         noteDropped(replica, reason: "operator")
         try recordReplicas()
+        state.withLock { $0.books.historyIsRecorded() }
+        try shrinkHistory()
         return true
     }
 

@@ -46,6 +46,8 @@ private func openStore(
     var options = StorageOptions()
     options.openDatabaseLimit = configuration.maxOpenDatabases
     options.minCheckpointPageCount = configuration.minCheckpointPageCount
+    options.historyQuota = Int64(clamping: configuration.historyQuota.bytes)
+    options.pinRetention = configuration.pinRetention
     do {
         return try DatabaseStore(
             directory: configuration.dataDirectory, options: options, workers: workers,

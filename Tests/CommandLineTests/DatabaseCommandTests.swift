@@ -30,6 +30,22 @@ final class DatabaseCommandTests: XCTestCase {
             guard names.withLock({ $0.remove(name) }) != nil else { throw .noSuchDatabase(name) }
         }
 
+        func pins(_ name: DatabaseName) throws(AdministrationError) -> [PinSummary] {
+            guard name.text == "notes" else { return [] }
+            return [
+                PinSummary(
+                    id: "1f", base: 3, basePages: 70_000, echoed: 10, position: 1234,
+                    lastUse: "2030-01-02T03:04:05.000Z"),
+                PinSummary(
+                    id: "abcdef0123456789", base: 2, basePages: 1, echoed: 2, position: 2,
+                    lastUse: "2030-01-01T03:04:05.000Z"),
+            ]
+        }
+
+        func dropPin(_ id: ReplicaID, of name: DatabaseName) throws(AdministrationError) {
+            guard id == ReplicaID(0x1F) else { throw .rejected("the database has no such pin") }
+        }
+
         func importFile(
             _ name: DatabaseName, from path: String,
             progress: @escaping (TransferProgress) -> Void
@@ -64,6 +80,29 @@ final class DatabaseCommandTests: XCTestCase {
         XCTAssertEqual(again.exitCode, 73)
         XCTAssertEqual(again.errors, "tidemark: there is already a database 'a'\n")
         XCTAssertEqual(run("create", "--", "-x_", on: administration).exitCode, 0)
+    }
+
+    func testPins() {
+        XCTAssertEqual(
+            run("pins", "notes").output,
+            """
+            ID                LAST USE                  BASE  ECHOED  POSITION  PAGES
+            1f                2030-01-02T03:04:05.000Z  3     10      1234      70000
+            abcdef0123456789  2030-01-01T03:04:05.000Z  2     2       2         1
+
+            """)
+        XCTAssertEqual(run("pins", "other", "--json").output, "[]\n")
+        XCTAssertTrue(
+            run("pins", "notes", "--json").output.contains(
+                #"{"base":3,"base_pages":70000,"echoed":10,"id":"1f","#))
+        XCTAssertEqual(run("drop-pin", "notes", "1f").output, "dropped 1f\n")
+        let unknown = run("drop-pin", "notes", "2")
+        XCTAssertEqual(unknown.exitCode, 65)
+        XCTAssertEqual(unknown.errors, "tidemark: the database has no such pin\n")
+        for wrong in ["1G", "1F", "", "12345678901234567"] {
+            XCTAssertEqual(run("drop-pin", "notes", wrong).exitCode, 65, wrong)
+        }
+        XCTAssertEqual(run("drop-pin", "notes").exitCode, 64)
     }
 
     func testNamesAreChecked() {

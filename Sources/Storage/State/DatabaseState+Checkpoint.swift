@@ -48,9 +48,17 @@ extension DatabaseState {
     }
 
     private mutating func collectImages(_ plan: inout CheckpointPlan) {
-        let pinned = pins.filter { !$0.value.isCancelled }.keys.sorted()
-        history.dropImages(notNeededBy: pinned)
-        plan.doomed = doomedImages(pins: pinned.filter { $0 < head })
+        dropUnneededImages()
+        plan.doomed = doomedImages(pins: readablePins.filter { $0 < head })
+    }
+
+    /// Drops the images that no pin needs. Their slots are given back by `historyIsRecorded`.
+    package mutating func dropUnneededImages() {
+        history.dropImages(notNeededBy: readablePins)
+    }
+
+    private var readablePins: [CommitNumber] {
+        pins.filter { !$0.value.isCancelled }.keys.sorted()
     }
 
     private func quota(_ limits: HistoryLimits) -> Int {

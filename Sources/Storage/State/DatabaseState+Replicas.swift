@@ -115,7 +115,7 @@ extension DatabaseState {
             }
             retain(replica.pinnedCommits)
         }
-        history.dropImages(notNeededBy: pins.keys.sorted())
+        dropUnneededImages()
         history.reuseDroppedSlots()
         return lost
     }

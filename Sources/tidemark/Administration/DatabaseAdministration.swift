@@ -10,6 +10,12 @@ protocol DatabaseAdministration {
 
     func delete(_ name: DatabaseName) throws(AdministrationError)
 
+    /// The partial replicas that history is kept for, the one used last first.
+    func pins(_ name: DatabaseName) throws(AdministrationError) -> [PinSummary]
+
+    /// Forgets one; its client gets every page with its next pull.
+    func dropPin(_ id: ReplicaID, of name: DatabaseName) throws(AdministrationError)
+
     /// Makes a new database of the SQLite file at `path`. Leaves nothing behind if it fails.
     func importFile(
         _ name: DatabaseName, from path: String, progress: @escaping (TransferProgress) -> Void

@@ -64,6 +64,28 @@ final class LocalAdministration: DatabaseAdministration {
         if let failure { throw Self.administrationError(failure) }
     }
 
+    func pins(_ name: DatabaseName) throws(AdministrationError) -> [PinSummary] {
+        try acquire(name).database.partialReplicas.map { replica in
+            PinSummary(
+                id: replica.id.hexadecimal, base: replica.base.commit.rawValue,
+                basePages: replica.base.databaseSize, echoed: replica.echoed.commit.rawValue,
+                position: replica.sent.commit.rawValue,
+                lastUse: Logger.timestamp(secondsSince1970: replica.lastUse))
+        }
+    }
+
+    func dropPin(_ id: ReplicaID, of name: DatabaseName) throws(AdministrationError) {
+        let lease = try acquire(name)
+        let result: Result<Bool, StorageError> = wait { done in
+            lease.database.dropReplica(id, completion: done)
+        }
+        switch result {
+        case .success(true): return
+        case .success(false): throw .rejected("the database has no such pin")
+        case .failure(let error): throw Self.administrationError(error)
+        }
+    }
+
     func importFile(
         _ name: DatabaseName, from path: String, progress: @escaping (TransferProgress) -> Void
     ) throws(AdministrationError) -> ImportSummary {

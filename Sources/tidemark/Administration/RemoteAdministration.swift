@@ -29,6 +29,16 @@ struct RemoteAdministration: DatabaseAdministration {
         try check(client.send("DELETE", Self.path(name)), name)
     }
 
+    func pins(_ name: DatabaseName) throws(AdministrationError) -> [PinSummary] {
+        let response = try client.send("GET", "\(Self.path(name))/pins")
+        try check(response, name)
+        return try decode(PinsAnswer.self, response).pins
+    }
+
+    func dropPin(_ id: ReplicaID, of name: DatabaseName) throws(AdministrationError) {
+        try check(client.send("DELETE", "\(Self.path(name))/pins/\(id.hexadecimal)"), name)
+    }
+
     func importFile(
         _ name: DatabaseName, from path: String, progress: @escaping (TransferProgress) -> Void
     ) throws(AdministrationError) -> ImportSummary {
@@ -79,6 +89,7 @@ struct RemoteAdministration: DatabaseAdministration {
         switch (response.status, name) {
         case (404, let name?) where answer?.code == "database_unknown":
             throw .noSuchDatabase(name)
+        case (404, _) where answer?.code == "pin_unknown": throw .rejected(message)
         case (404, _):
             // No error of ours: another server, or the port of the sync clients.
             throw .unavailable("\(client.base.text) is not a Tidemark admin listener")
@@ -127,6 +138,10 @@ extension RemoteAdministration {
             }
         }
         let namespaces: [Namespace]
+    }
+
+    private struct PinsAnswer: Decodable {
+        let pins: [PinSummary]
     }
 
     private struct ImportAnswer: Decodable {

@@ -9,10 +9,10 @@ enum DatabaseCommand {
             The commands work on a data directory while no server runs (--data DIR), or through
             the admin listener of a running server (--admin URL).
             """,
-        [create, list, importFile, exportFile, delete])
+        [create, list, importFile, exportFile, delete, pins, dropPin])
 
-    private typealias Resolution = OptionTable<DatabaseOptions>.Resolution
-    private static let name = Command.Operand(
+    typealias Resolution = OptionTable<DatabaseOptions>.Resolution
+    static let name = Command.Operand(
         name: "NAME", summary: "Name of the database: 1 to 128 of A-Z a-z 0-9 _ -")
 
     private static let create = Command.leaf(
@@ -104,7 +104,7 @@ enum DatabaseCommand {
         return ExitCode.success.rawValue
     }
 
-    private static func databaseName(_ resolution: Resolution) throws(CommandFailure)
+    static func databaseName(_ resolution: Resolution) throws(CommandFailure)
         -> DatabaseName
     {
         guard let name = DatabaseName(resolution.operands[0]) else {
@@ -118,7 +118,7 @@ enum DatabaseCommand {
 
     /// The nearer source decides between a running server and a data directory: `--data` on the
     /// command line beats TIDEMARK_ADMIN in the environment.
-    private static func administration(
+    static func administration(
         _ resolution: Resolution, _ context: CommandContext
     ) throws -> any DatabaseAdministration {
         let (data, admin) = (resolution.sources["data"], resolution.sources["admin"])

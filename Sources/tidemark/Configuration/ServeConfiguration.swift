@@ -25,6 +25,8 @@ struct ServeConfiguration: Equatable, Sendable {
     var shutdownGrace = Duration.seconds(30)
     var idleTimeout = Duration.seconds(75)
     var minCheckpointPageCount = 1000
+    var historyQuota = ByteSize.mebibytes(256)
+    var pinRetention = Duration.seconds(30 * 86_400)
 
     private static var defaultThreads: Int {
         min(max(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), 1), 4)

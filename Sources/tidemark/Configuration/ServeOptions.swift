@@ -54,9 +54,18 @@ enum ServeOptions {
         .value(
             "min-checkpoint-page-count", "PAGES", \.minCheckpointPageCount, of: defaults,
             in: 1...10_000_000, "Pages in a write-ahead log at which it is checkpointed"),
+        .value(
+            "history-quota", "SIZE", \.historyQuota, of: defaults,
+            in: .bytes(0)...(.gibibytes(65_536)),
+            "Old pages kept for the partial replicas of a database, or twice its size if that is "
+                + "more"),
     ]
 
     private static let times: [Option] = [
+        .value(
+            "pin-retention", "TIME", \.pinRetention, of: defaults,
+            in: .seconds(60)...(.seconds(3650 * 86_400)),
+            "Time after its last use for which a partial replica's history is kept"),
         .value(
             "long-poll-max", "TIME", \.longPollMax, of: defaults, in: .zero...(.seconds(3600)),
             "Longest wait that a pull may ask for; units are ms, s, m, h and d"),

@@ -77,8 +77,10 @@ final class DatabaseStateTests: XCTestCase {
             files.recordReplicas()
         case 1...4:
             // It names what it has: usually one of the two, sometimes anything.
-            let commit = [replica.sent.commit, replica.echoed.commit, someCommit(files, &generator)]
-                .randomElement(using: &generator)!
+            let commit = [
+                replica.sent.commit, replica.echoed.commit, someCommit(files, &generator),
+            ]
+            .randomElement(using: &generator)!
             if files.state.replica(replica.id, echoed: commit, now: files.now) {
                 files.recordReplicas()
             }
