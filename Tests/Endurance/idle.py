@@ -25,7 +25,7 @@ from load import Writer  # noqa: E402
 from wire import Peer  # noqa: E402
 
 DATABASES = ("default", "second", "third")
-CHECKPOINT_INTERVAL_SECONDS = 3
+CHECKPOINT_INTERVAL_SECONDS = 1
 SETTLE_SECONDS = 120
 # A line of `strace -f`: the thread, and a call that began or ended.
 CALL = re.compile(r"^(\d+) +(?:<\.\.\. )?([a-z_0-9]+)")

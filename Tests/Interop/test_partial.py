@@ -62,7 +62,8 @@ def write_history(writer, commits, checkpoints):
 def test_every_row_after_a_long_history(stopped_server, new_replica, tmp_path):
     """Sleepers touch nothing until the end; movers pull, write and push in between."""
     server = stopped_server
-    server.arguments = ["--min-checkpoint-page-count=500"]
+    # The replicas are at several revisions, and everything changes between them.
+    server.arguments = ["--min-checkpoint-page-count=500", "--history-quota=16GiB"]
     server.start()
     writer = Writer(server.url, row_size=ROW_SIZE)
     peer = writer.peer
