@@ -90,7 +90,8 @@ let package = Package(
                 ],
                 swiftSettings: swiftSettings),
             .testTarget(
-                name: "CommandLineTests", dependencies: ["tidemark", "Logging", "Primitives"],
+                name: "CommandLineTests",
+                dependencies: ["tidemark", "Endpoints", "Logging", "Primitives", "SQLite"],
                 swiftSettings: testSettings),
             .testTarget(
                 name: "ConformanceTests",

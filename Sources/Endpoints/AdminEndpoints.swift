@@ -70,6 +70,9 @@ package final class AdminEndpoints: HTTPHandler {
         case .fork(let from, let to): fork(from, to: to, responder)
         case .stats(let name): withDatabase(name, responder) { self.stats($0, responder) }
         case .rejected(let name): withDatabase(name, responder) { self.rejected($0, responder) }
+        case .checkpoint(let name):
+            let endpoint = CheckpointEndpoint(logger: logger)
+            withDatabase(name, responder) { endpoint.run($0, body: body, responder) }
         case .pins(let name):
             withDatabase(name, responder) { responder.respond(PinsEndpoint.list($0)) }
         case .dropPin(let id, let name):
@@ -159,34 +162,15 @@ package final class AdminEndpoints: HTTPHandler {
     }
 
     private func stats(_ lease: DatabaseLease, _ responder: any HTTPResponder) {
-        let statistics: DatabaseStatistics
-        do throws(StorageError) { statistics = try lease.database.statistics() } catch {
+        do throws(StorageError) {
+            let report = try StatisticsReport(lease)
+            responder.respond(
+                HTTPResponse(
+                    status: 200, headers: [("content-type", "application/json")],
+                    body: .bytes(report.json)))
+        } catch {
             responder.fail(error, database: lease.name, logger: logger)
-            return
         }
-        responder.respond(
-            .json(200) { json in
-                json.beginObject()
-                json.key("revision")
-                json.string(statistics.revision.wire)
-                json.key("pages")
-                json.integer(statistics.databaseSize)
-                json.key("wal_pages")
-                json.integer(statistics.walFrameCount)
-                json.key("wal_bytes")
-                json.integer(statistics.walBytes)
-                json.key("main_bytes")
-                json.integer(statistics.mainBytes)
-                json.key("history_bytes")
-                json.integer(statistics.historyBytes)
-                json.key("pins")
-                json.integer(statistics.pinCount)
-                json.key("rejected_changes")
-                json.integer(statistics.rejectedChangeCount)
-                json.key("long_polls")
-                json.integer(statistics.waiterCount)
-                json.endObject()
-            })
     }
 
     private func rejected(_ lease: DatabaseLease, _ responder: any HTTPResponder) {

@@ -13,6 +13,7 @@ enum AdminRoute: Equatable {
     case fork(from: DatabaseName, to: DatabaseName)
     case stats(DatabaseName)
     case rejected(DatabaseName)
+    case checkpoint(DatabaseName)
     case pins(DatabaseName)
     case dropPin(ReplicaID, DatabaseName)
     case readConfig(DatabaseName)
@@ -31,6 +32,10 @@ enum AdminRoute: Equatable {
         case ("POST", 3...) where parts.starts(with: ["v1", "tenants"]):
             self = try Self.tenant(Array(parts.dropFirst(2)))
         default: throw Self.notFound
+        }
+        // `?mode=truncate` must not pass for a PASSIVE checkpoint.
+        if case .checkpoint = self, head.query != nil {
+            throw CheckpointEndpoint.malformed("the mode belongs into the body, as JSON")
         }
     }
 
@@ -55,6 +60,7 @@ enum AdminRoute: Equatable {
             guard let id = ReplicaID(hexadecimal: parts[2]) else { throw PinsEndpoint.unknownPin }
             return .dropPin(id, name)
         case ("GET", "config", 2): return .readConfig(name)
+        case ("POST", "checkpoint", 2): return .checkpoint(name)
         case ("POST", "config", 2): return .writeConfig(name)
         case ("POST", "fork", 3): return .fork(from: name, to: try Self.name(parts[2]))
         default: throw notFound

@@ -7,6 +7,10 @@ package struct EndpointConfiguration: Sendable {
     package var longPollLimit = Duration.seconds(60)
     /// For one statement; nil for no limit.
     package var statementTimeout: Duration? = .seconds(60)
+    /// For the query of a bootstrap; the pages found by then are sent.
+    package var bootstrapQueryTimeout = Duration.seconds(10)
+    /// Pages that are looked for with the query of a bootstrap. At least 1.
+    package var bootstrapQueryMaximumPages = 65_536
     /// Bytes of one answer to SQL.
     package var maximumResponseSize = 64 << 20
     /// Reported by `GET /version`.

@@ -132,6 +132,21 @@ extension PullFailure {
     }
 }
 
+extension QueryTrace.Failure {
+    var httpFailure: HTTPFailure {
+        switch self {
+        case .refused(let failure):
+            // SQLite's words: the client's developer sees nothing else of it.
+            HTTPFailure(status: 400, code: "query_refused", text: failure.message)
+        case .broken:
+            HTTPFailure(
+                status: 500, code: "internal",
+                text: "the server could not run the query; its log says why")
+        case .storage(let error): error.httpFailure
+        }
+    }
+}
+
 extension PipelineDecodingError {
     var httpFailure: HTTPFailure {
         HTTPFailure(status: 400, code: "malformed_pipeline", text: description)

@@ -2,7 +2,6 @@ package import Execution
 package import HTTP
 package import Logging
 internal import Primitives
-internal import Replication
 package import Storage
 internal import WireProtocol
 
@@ -29,8 +28,7 @@ package final class PublicEndpoints: HTTPHandler {
         self.workers = workers
         self.configuration = configuration
         self.logger = logger
-        pull = PullEndpoint(
-            answering: PullAnswering(longPollLimit: configuration.longPollLimit), logger: logger)
+        pull = PullEndpoint(configuration: configuration, logger: logger)
         pipeline = PipelineEndpoint(configuration: configuration, logger: logger)
     }
 
@@ -73,21 +71,33 @@ package final class PublicEndpoints: HTTPHandler {
         _ route: Route, on reference: DatabaseRoute.Reference, _ request: HTTPRequest,
         _ responder: any HTTPResponder
     ) {
+        store.acquire(resolve(reference)) { result in
+            switch result {
+            case .failure(let error): responder.respond(error.httpFailure.response)
+            case .success(let lease):
+                lease.traffic.add(received: request.body.count)
+                self.perform(
+                    route, on: lease, request,
+                    TrafficResponder(responder, traffic: lease.traffic))
+            }
+        }
+    }
+
+    private func perform(
+        _ route: Route, on lease: DatabaseLease, _ request: HTTPRequest,
+        _ responder: any HTTPResponder
+    ) {
         let limit = maximumBodySize(of: route)
-        store.acquire(resolve(reference)) { [pull, pipeline, workers] result in
-            switch (result, route) {
-            case (.failure(let error), _): responder.respond(error.httpFailure.response)
-            case (.success(let lease), .pull):
-                Self.decode(request, limit: limit, responder) { body in
-                    pull.handle(body, lease: lease, responder: responder)
-                }
-            case (.success(let lease), _):
-                // Decompressing and parsing megabytes is no work for an event loop.
-                workers.submit {
-                    Self.decode(request, limit: limit, responder) { body in
-                        pipeline.handle(body, lease: lease, responder: responder)
-                    }
-                }
+        if case .pull = route {
+            Self.decode(request, limit: limit, responder) { body in
+                pull.handle(body, lease: lease, responder: responder)
+            }
+            return
+        }
+        // Decompressing and parsing megabytes is no work for an event loop.
+        workers.submit { [pipeline] in
+            Self.decode(request, limit: limit, responder) { body in
+                pipeline.handle(body, lease: lease, responder: responder)
             }
         }
     }

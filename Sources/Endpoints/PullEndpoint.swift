@@ -2,6 +2,7 @@ internal import HTTP
 internal import Logging
 internal import Primitives
 internal import Replication
+internal import SQLStreams
 internal import Storage
 internal import Synchronization
 internal import WireProtocol
@@ -9,22 +10,90 @@ internal import WireProtocol
 /// `POST /pull-updates`: docs/protocol.md, "Pull".
 struct PullEndpoint: Sendable {
     let answering: PullAnswering
+    let queryTrace: QueryTrace
     let logger: Logger
+
+    init(configuration: EndpointConfiguration, logger: Logger) {
+        answering = PullAnswering(longPollLimit: configuration.longPollLimit)
+        var limits = QueryTrace.Limits()
+        limits.time = configuration.bootstrapQueryTimeout
+        limits.pageCount = configuration.bootstrapQueryMaximumPages
+        queryTrace = QueryTrace(limits: limits)
+        self.logger = logger
+    }
 
     func handle(_ body: [UInt8], lease: DatabaseLease, responder: any HTTPResponder) {
         do throws(PullRequestError) {
             let request = try PullRequest(decoding: body)
-            respond(to: request, lease: lease, responder: responder, mayWait: true)
+            // A database that is not synced is refused below, whatever the query.
+            if let query = request.tracedQuery, !lease.database.settings.contains(.notSynced) {
+                trace(query, of: request, lease: lease, responder: responder)
+            } else {
+                respond(to: request, lease: lease, responder: responder, mayWait: true)
+            }
         } catch {
             responder.respond(error.httpFailure.response)
         }
     }
 
+    /// Runs the query on a worker, then answers with the pages that it touched.
+    private func trace(
+        _ query: String, of request: PullRequest, lease: DatabaseLease,
+        responder: any HTTPResponder
+    ) {
+        logger.debug("bootstrap_query", [("database", lease.name.text)])
+        let client = ClientPresence()
+        let stop = queryTrace.run(query, database: lease.database) { result in
+            switch result {
+            case .success(let outcome):
+                log(outcome, lease)
+                // Nobody would come back for the history that a new replica has kept.
+                guard !client.isGone else {
+                    return responder.respond(StorageError.closed.httpFailure.response)
+                }
+                respond(
+                    to: request, lease: lease, traced: outcome.pages, responder: responder,
+                    mayWait: false)
+            case .failure(let failure): fail(failure, lease: lease, responder: responder)
+            }
+        }
+        responder.onClientGone {
+            client.leave()
+            stop()
+        }
+        responder.onShutdown(stop)
+    }
+
+    private func log(_ outcome: QueryTrace.Outcome, _ lease: DatabaseLease) {
+        guard let cut = outcome.cut else { return }
+        logger.info(
+            "bootstrap_query_cut",
+            [
+                ("database", lease.name.text), ("limit", cut.rawValue),
+                ("pages", "\(outcome.pages.count)"),
+            ])
+    }
+
+    private func fail(
+        _ failure: QueryTrace.Failure, lease: DatabaseLease, responder: any HTTPResponder
+    ) {
+        let answer = failure.httpFailure
+        if answer.status == 500 {
+            logger.error(
+                "bootstrap_query_failed",
+                [("database", lease.name.text), ("error", "\(failure)")])
+        }
+        responder.respond(answer.response)
+    }
+
     private func respond(
-        to request: PullRequest, lease: DatabaseLease, responder: any HTTPResponder, mayWait: Bool
+        to request: PullRequest, lease: DatabaseLease, traced: [PageNumber]? = nil,
+        responder: any HTTPResponder, mayWait: Bool
     ) {
         do throws(PullFailure) {
-            switch try answering.answer(request, lease: lease, mayWait: mayWait) {
+            switch try answering.answer(
+                request, lease: lease, traced: traced, mayWait: mayWait)
+            {
             case .unchanged(let header): responder.respond(Self.response(PieceSource(header)))
             case .pages(let stream): responder.respond(Self.response(stream))
             case .wait(let commit, let duration):
@@ -64,6 +133,15 @@ struct PullEndpoint: Sendable {
             status: 200, headers: [("content-type", "application/protobuf")],
             body: .stream(source, length: nil))
     }
+}
+
+/// Whether the client of a request went away before the answer.
+private final class ClientPresence: Sendable {
+    private let hasLeft = Atomic(false)
+
+    var isGone: Bool { hasLeft.load(ordering: .acquiring) }
+
+    func leave() { hasLeft.store(true, ordering: .releasing) }
 }
 
 /// One held request. Ends once, for one reason.

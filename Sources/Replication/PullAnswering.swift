@@ -26,13 +26,15 @@ package struct PullAnswering: Sendable {
 
     package init(longPollLimit: Duration) { self.longPollLimit = longPollLimit }
 
-    /// - Parameter mayWait: false once a long poll's time is over.
+    /// - Parameters:
+    ///   - traced: the pages that the request's query touches (`PullRequest.tracedQuery`).
+    ///   - mayWait: false once a long poll's time is over.
     package func answer(
-        _ request: PullRequest, lease: DatabaseLease, mayWait: Bool
+        _ request: PullRequest, lease: DatabaseLease, traced: [PageNumber]? = nil, mayWait: Bool
     ) throws(PullFailure) -> PullAnswer {
         let database = lease.database
         guard !database.settings.contains(.notSynced) else { throw .refused(.notSynced) }
-        let selector = try decodeSelector(request)
+        let selection = try selection(of: request, traced: traced)
         do {
             let client = try client(request.clientRevision, database)
             // Taken before the plan, so that what the plan calls the head is what it serves.
@@ -40,11 +42,11 @@ package struct PullAnswering: Sendable {
             let requested = Duration.milliseconds(Int64(request.longPollTimeoutMilliseconds))
             let question = PullQuestion(
                 serverRevision: wanted(request.serverRevision, database),
-                clientRevision: client.revision, hasSelection: selector != nil,
+                clientRevision: client.revision, hasSelection: selection != nil,
                 longPoll: mayWait ? min(requested, longPollLimit) : .zero)
             let plan = PullPlan(question, head: newest.revision.commit)
             let subject = PullSubject(
-                lease: lease, selector: selector, replica: client.replica)
+                lease: lease, selection: selection, replica: client.replica)
             return try perform(plan, subject, newest: newest)
         } catch let error as StorageError {
             if case .revisionGone = error { throw .refused(.revisionGone) }
@@ -56,10 +58,11 @@ package struct PullAnswering: Sendable {
         }
     }
 
-    private func decodeSelector(_ request: PullRequest) throws(PullFailure) -> PageSelector? {
-        // A query bootstrap gets all pages: more than it needs, never less.
-        guard !request.selector.isEmpty else { return nil }
-        do { return try PageSelector(portableRoaring: request.selector) } catch {
+    private func selection(
+        of request: PullRequest, traced: [PageNumber]?
+    ) throws(PullFailure) -> PageSelection? {
+        guard !request.selector.isEmpty else { return traced.map { .pages($0) } }
+        do { return .bitmap(try PageSelector(portableRoaring: request.selector)) } catch {
             throw .malformedSelector
         }
     }
@@ -192,7 +195,7 @@ private struct PullSubject: Sendable {
     }
 
     let lease: DatabaseLease
-    let selector: PageSelector?
+    let selection: PageSelection?
     let replica: Replica?
 
     /// The pages that a plan means; made when it is called, which may take a while.
@@ -200,7 +203,7 @@ private struct PullSubject: Sendable {
         _ pages: PullPlan.Pages, of snapshot: Snapshot
     ) -> @Sendable () -> PageStream.PageList {
         let databaseSize = snapshot.databaseSize
-        let selector = selector
+        let selection = selection
         let database = lease.database
         return {
             switch pages {
@@ -208,10 +211,8 @@ private struct PullSubject: Sendable {
             case .changed(let commit):
                 return .listed(database.pages(changedAfter: commit, databaseSize: databaseSize))
             case .selected(let withFirst):
-                // Ids beyond the size are left out; a selector of billions costs nothing.
-                var ids = selector?.pageIDs(below: databaseSize) ?? []
-                if withFirst && ids.first != PageID(0) { ids.insert(PageID(0), at: 0) }
-                return .listed(ids.compactMap { PageNumber($0) })
+                return .listed(
+                    selection?.pages(databaseSize: databaseSize, withFirst: withFirst) ?? [])
             }
         }
     }

@@ -54,7 +54,8 @@ final class ClientPolicy: AuthorizerPolicy {
         case .createVirtualTable: return decideVirtualTable(module: request.second ?? "")
         case .transaction: note(transaction: request.first)
         case .pragma:
-            return decidePragma(name: request.first ?? "", argument: request.second)
+            return decidePragma(
+                name: request.first ?? "", argument: request.second, database: request.database)
         case .attach: return refuse("ATTACH is not allowed here")
         case .detach: return refuse("DETACH is not allowed here")
         case .function where request.second?.lowercased() == "load_extension":
@@ -92,10 +93,17 @@ final class ClientPolicy: AuthorizerPolicy {
         return .deny
     }
 
-    private func decidePragma(name: String, argument: String?) -> AuthorizerDecision {
+    private func decidePragma(
+        name: String, argument: String?, database: String?
+    ) -> AuthorizerDecision {
         switch PragmaRules.verdict(name: name, argument: argument, isSynced: isSynced) {
         case .allowed: break
         case .changesConnection: facts.changesConnection = true
+        case .checkpoint(let mode):
+            guard database == nil || database == "main" else {
+                return refuse("PRAGMA wal_checkpoint is for the database main only")
+            }
+            facts.checkpointMode = mode
         case .refused(let failure):
             refusal = failure
             return .deny

@@ -51,7 +51,9 @@ package struct PipelineExecution: Sendable {
                     try session.prepareToWrite()
                     let outcome = PipelineRunner(
                         connection: session.connection,
-                        role: .writer(prepareToWrite: { try session.prepareToWrite() }),
+                        role: .writer(
+                            prepareToWrite: { try session.prepareToWrite() },
+                            checkpoint: { try session.checkpoint($0) }),
                         options: options(for: lease),
                         rejectedChanges: SessionRejectedChanges(session)
                     ).run(request)

@@ -11,8 +11,10 @@ package struct PipelineRunner {
         /// A connection for reading only.
         case reader
         /// The connection that writes. `prepareToWrite` is called once, before the first statement
-        /// of the request that may write is stepped.
-        case writer(prepareToWrite: () throws -> Void)
+        /// of the request that may write is stepped; `checkpoint` outside of transactions.
+        case writer(
+            prepareToWrite: () throws -> Void,
+            checkpoint: (CheckpointMode) throws -> CheckpointResult)
     }
 
     /// What the database is configured to be.

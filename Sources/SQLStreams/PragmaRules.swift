@@ -1,3 +1,4 @@
+internal import SQLite
 internal import WireProtocol
 
 /// Which pragmas clients may use. A pragma that is not listed is refused: most others change how
@@ -7,6 +8,8 @@ enum PragmaRules {
         case allowed
         /// Allowed, and the connection must not be used for anybody else afterwards.
         case changesConnection
+        /// Allowed, and carried out by the storage in SQLite's place.
+        case checkpoint(CheckpointMode)
         case refused(SQLFailure)
     }
 
@@ -38,6 +41,10 @@ enum PragmaRules {
             return argument == nil ? .allowed : .changesConnection
         }
         if readable.contains(name), argument == nil { return .allowed }
+        // SQLite takes every word that it does not know for PASSIVE.
+        if name == "wal_checkpoint" {
+            return .checkpoint(argument.flatMap { .init(rawValue: $0.lowercased()) } ?? .passive)
+        }
         // Many programs open every database with this; it is so already.
         if name == "journal_mode", argument?.lowercased() == "wal" { return .allowed }
         if fixedByReplicas.contains(name), isSynced {

@@ -14,6 +14,11 @@ extension SQLFailure {
         message: "SQL string contains more than one statement", code: "SQL_MANY_STATEMENTS")
     static let holdsNUL = Self(
         message: "SQL string contains a NUL character", code: "SQL_PARSE_ERROR")
+    /// In SQLite's words.
+    static let readOnly = Self(
+        message: "attempt to write a readonly database", code: "SQLITE_READONLY")
+    static let noQuery = Self(
+        message: "the statement returns no rows", code: "SQL_NO_QUERY")
     static let streamClosed = Self(message: "the stream is closed", code: "STREAM_CLOSED")
 
     static func arguments(_ message: String) -> Self {
@@ -31,6 +36,11 @@ extension SQLFailure {
             message: "interrupted: the statement ran longer than its limit of \(limit)",
             code: "SQLITE_INTERRUPT")
     }
+
+    /// Nothing is wrong with the statement: run again, it reads a newer state.
+    static let snapshotTooOld = Self(
+        message: "interrupted: the request read an old state for too long while a checkpoint"
+            + " waited for it; run it again", code: "SNAPSHOT_TOO_OLD")
 
     init(_ error: SQLiteError) {
         self.init(

@@ -1,3 +1,5 @@
+internal import SQLite
+
 /// What SQLite's authorizer said about a statement while it was compiled, which saves a parser of
 /// our own.
 struct StatementFacts: Equatable {
@@ -18,6 +20,8 @@ struct StatementFacts: Equatable {
     var transactionControl: TransactionControl?
     /// VACUUM, which the authorizer only sees when it runs.
     var isVacuum = false
+    /// `PRAGMA wal_checkpoint`, which SQLite must not run itself.
+    var checkpointMode: CheckpointMode?
     /// `PRAGMA optimize` writes although SQLite counts it as read-only.
     var isOptimize = false
 }

@@ -1,3 +1,4 @@
+internal import Primitives
 internal import SQLite
 internal import WireProtocol
 
@@ -10,6 +11,8 @@ protocol StatementOutput {
     mutating func begin(_ statement: SQLite.Statement)
     /// Writes the row that `statement` stands on.
     mutating func row(of statement: SQLite.Statement)
+    /// Writes a row that SQLite does not have.
+    mutating func row(of values: [SQLValue])
     mutating func end(affectedRowCount: Int64, lastInsertRowID: Int64?)
 }
 
@@ -32,6 +35,8 @@ extension PipelineResponseWriter: StatementOutput {
         endRow()
     }
 
+    mutating func row(of values: [SQLValue]) { appendRow(values) }
+
     mutating func end(affectedRowCount: Int64, lastInsertRowID: Int64?) {
         endStatement(
             affectedRowCount: UInt64(max(0, affectedRowCount)), lastInsertRowID: lastInsertRowID)
@@ -43,6 +48,7 @@ struct DiscardedOutput: StatementOutput {
     var byteCount: Int { 0 }
     mutating func begin(_ statement: SQLite.Statement) {}
     mutating func row(of statement: SQLite.Statement) {}
+    mutating func row(of values: [SQLValue]) {}
     mutating func end(affectedRowCount: Int64, lastInsertRowID: Int64?) {}
 }
 

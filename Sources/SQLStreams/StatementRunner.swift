@@ -5,7 +5,7 @@ internal import WireProtocol
 /// binds, enforces limits, and keeps out of the database what replicas cannot hold.
 final class StatementRunner {
     let connection: Connection
-    private let role: PipelineRunner.Role
+    let role: PipelineRunner.Role
     private let limits: SQLLimits
     private let isSynced: Bool
     private let policy: ClientPolicy
@@ -94,6 +94,10 @@ final class StatementRunner {
         }
         try ArgumentBinder.bind(arguments, to: statement)
         try prepareToRun(compiled)
+        if let mode = facts.checkpointMode, !statement.isExplain {
+            return try runCheckpoint(mode, statement, wantsRows: wantsRows, into: &output)
+        }
+        if facts.isVacuum { truncateWALBeforeVacuum() }
         defer { policy.mode = .client }
         policy.mode = facts.isVacuum ? .vacuum : .client
         policy.begin()
@@ -125,7 +129,7 @@ final class StatementRunner {
     func prepareToWrite() throws(StepFailure) {
         switch role {
         case .reader: throw .needsWriter
-        case .writer(let prepare):
+        case .writer(let prepare, _):
             guard !isReadyToWrite else { return }
             do { try prepare() } catch { throw .storage(error) }
             isReadyToWrite = true
@@ -172,6 +176,7 @@ final class StatementRunner {
         if error.primaryCode == .interrupt, connection.isDeadlinePassed {
             return .broken(.timeLimit(timeLimit))
         }
+        if error.primaryCode == .interrupt, connection.isStopped { return .broken(.snapshotTooOld) }
         let failure = SQLFailure(error)
         return error.isFaultOfStatement ? .rejected(failure) : .broken(failure)
     }

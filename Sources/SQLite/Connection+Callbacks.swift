@@ -21,24 +21,43 @@ extension Connection {
     /// Makes statements that still run at `deadline` fail with `SQLITE_INTERRUPT`, and then says so
     /// in `isDeadlinePassed`. Nil takes the limit away.
     package func setProgressDeadline(_ deadline: ContinuousClock.Instant?) {
-        guard let handle = unsafe handle else { return }
-        let wasSet = self.deadline != nil
         self.deadline = deadline
         isDeadlinePassed = false
-        guard wasSet != (deadline != nil) else { return }
-        if deadline == nil {
+        isStopped = false
+        updateProgressHandler()
+    }
+
+    /// Makes statements that run while `check` says true fail with `SQLITE_INTERRUPT`, and then
+    /// says so in `isStopped`. It is asked on the statement's thread every thousand instructions,
+    /// so it must be quick. Nil takes it away.
+    package func setStopCheck(_ check: (() -> Bool)?) {
+        stopCheck = check
+        isStopped = false
+        updateProgressHandler()
+    }
+
+    private func updateProgressHandler() {
+        let isNeeded = deadline != nil || stopCheck != nil
+        guard let handle = unsafe handle, isNeeded != hasProgressHandler else { return }
+        hasProgressHandler = isNeeded
+        guard isNeeded else {
             unsafe sqlite3_progress_handler(handle, 0, nil, nil)
-        } else {
-            unsafe sqlite3_progress_handler(
-                handle, Self.progressInterval,
-                { context in
-                    let connection = unsafe Connection.connection(at: context)
-                    guard let deadline = connection.deadline, ContinuousClock.now >= deadline
-                    else { return 0 }
-                    connection.isDeadlinePassed = true
-                    return 1
-                }, context)
+            return
         }
+        unsafe sqlite3_progress_handler(
+            handle, Self.progressInterval,
+            { context in unsafe Connection.connection(at: context).mustInterrupt() ? 1 : 0 },
+            context)
+    }
+
+    /// Whether the deadline has passed or the stop check says so, which is noted.
+    func mustInterrupt() -> Bool {
+        if let deadline, ContinuousClock.now >= deadline {
+            isDeadlinePassed = true
+        } else if let stopCheck, stopCheck() {
+            isStopped = true
+        }
+        return isDeadlinePassed || isStopped
     }
 
     /// Asks `policy` about each statement that is compiled from now on. Nil allows everything.

@@ -53,6 +53,16 @@ extension Connection {
         try set(SQLITE_DBCONFIG_DEFENSIVE, isEnabled)
     }
 
+    /// How long a call sleeps and tries again while another connection is in its way, in whole
+    /// milliseconds; zero gives up at once, as a new connection does.
+    package func setBusyTimeout(_ timeout: Duration) {
+        guard let handle = unsafe handle else { return }
+        let (seconds, attoseconds) = timeout.components
+        let milliseconds = Double(seconds) * 1000 + Double(attoseconds) / 1e15
+        unsafe sqlite3_busy_timeout(
+            handle, Int32(min(max(0, milliseconds), Double(Int32.max))))
+    }
+
     /// Keeps the last connection that closes from checkpointing, which would bypass the storage.
     package func disableCheckpointOnClose() throws(SQLiteError) {
         try set(SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)

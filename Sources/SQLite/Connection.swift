@@ -26,6 +26,9 @@ internal import Synchronization
     /// State of the callbacks in `Connection+Callbacks.swift`, which SQLite points to.
     var deadline: ContinuousClock.Instant?
     package internal(set) var isDeadlinePassed = false
+    var stopCheck: (() -> Bool)?
+    package internal(set) var isStopped = false
+    var hasProgressHandler = false
     var authorizerPolicy: (any AuthorizerPolicy)?
 
     /// Registering a table again would disconnect statements that use it.
@@ -77,6 +80,7 @@ internal import Synchronization
         let code = unsafe sqlite3_close(handle)
         precondition(code == SQLITE_OK, "a statement or a backup outlived its connection")
         authorizerPolicy = nil
+        stopCheck = nil
     }
 
     package var isOpen: Bool { unsafe handle != nil }

@@ -35,6 +35,9 @@ package struct SQLiteError: Error, Equatable, Sendable {
             offset: offset >= 0 ? Int(offset) : nil)
     }
 
+    /// What SQLite says about a checkpoint inside of a transaction.
+    package static let locked = SQLiteError(extendedCode: SQLITE_LOCKED)
+
     package var primaryCode: PrimaryCode { PrimaryCode(rawValue: extendedCode & 0xFF) }
 
     /// The stable name of the extended code, for example `SQLITE_CONSTRAINT_UNIQUE`. A code that

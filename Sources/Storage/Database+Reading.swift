@@ -41,7 +41,9 @@ extension Database {
         let snapshot = Snapshot(
             database: self, revision: base, databaseSize: replica.base.databaseSize,
             layers: layers)
-        if mustRecord { try recordReplicas() }
+        // A full disk must not keep pages from a client that hangs without them: that it was used
+        // is written down with whatever comes next.
+        if mustRecord { try? recordReplicas() }
         return snapshot
     }
 

@@ -13,6 +13,16 @@ package struct WriterSession {
     /// name to other content.
     package func prepareToWrite() throws(StorageError) { try database.beginEpochIfNeeded() }
 
+    /// Copies the WAL's frames to the main file, in the order that keeps crashes harmless. Readers
+    /// in the way are an answer, not an error; those modes that need them gone wait for them for
+    /// `StorageOptions.checkpointWait`.
+    ///
+    /// - Throws: `.sqlite` with `SQLITE_LOCKED` inside of a transaction.
+    package func checkpoint(_ mode: CheckpointMode) throws(StorageError) -> CheckpointResult {
+        guard connection.isAutocommit else { throw .sqlite(.locked) }
+        return try database.checkpoint(mode)
+    }
+
     /// Replaces the connection by a fresh one: a client left settings or temporary tables in it.
     package func replaceConnection() throws(StorageError) { try database.reopenWriter() }
 }
@@ -40,16 +50,23 @@ extension Database {
     }
 
     /// Runs `job` with a connection that can only read.
+    ///
+    /// - Parameter isFresh: the connection has read nothing yet, and is closed behind the job.
     package func read(
-        _ job: @escaping @Sendable (Connection) -> Void,
+        isFresh: Bool = false, _ job: @escaping @Sendable (Connection) -> Void,
         refused: @escaping @Sendable (StorageError) -> Void
     ) {
         let isAccepted = readerLane.submit { [self] in
             do throws(StorageError) {
-                let connection = try takeReader()
+                let connection = try takeReader(isFresh: isFresh)
+                let age = ReaderAge(self)
+                connection.setStopCheck(age.stopCheck)
                 job(connection)
+                connection.setStopCheck(nil)
+                if isFresh { connection.close() }
                 giveBack(connection)
                 readerEnded()
+                if age.wasTooOld { retryCheckpoint() }
             } catch {
                 refused(error)
             }
@@ -57,11 +74,11 @@ extension Database {
         if !isAccepted { refused(.queueFull(name)) }
     }
 
-    private func takeReader() throws(StorageError) -> Connection {
+    private func takeReader(isFresh: Bool) throws(StorageError) -> Connection {
         let taken = state.withLock { state -> Result<Connection?, StorageError> in
             if let closing = state.closing { return .failure(closing) }
             state.busyReaderCount += 1
-            return .success(state.idleReaders.popLast())
+            return .success(isFresh ? nil : state.idleReaders.popLast())
         }
         if let idle = try taken.get() { return idle }
         do { return try WriterConnection.openReader(path: path + "/main.db") } catch {

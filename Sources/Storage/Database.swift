@@ -31,8 +31,8 @@ package final class Database: @unchecked Sendable {
         var closing: StorageError?
         /// The WAL's tail is in doubt and could not be cut off.
         var mustStayClosed = false
-        /// WAL frames at which the next checkpoint is due; moves on when one could not finish.
-        var checkpointThreshold: Int
+        var schedule: CheckpointSchedule
+        var lastCheckpoint: CheckpointRecord?
     }
 
     struct Waiter {
@@ -100,7 +100,12 @@ package final class Database: @unchecked Sendable {
         settingsCache = Atomic(opening.metaFile.meta.settings.rawValue)
         state = Mutex(
             Shared(
-                books: opening.books, checkpointThreshold: max(1, options.minCheckpointPageCount)))
+                books: opening.books,
+                schedule: CheckpointSchedule(
+                    tiers: .init(
+                        truncateFrameCount: options.truncatePageCount,
+                        minimumFrameCount: options.minCheckpointPageCount,
+                        interval: options.checkpointInterval), now: options.monotonicClock.now())))
         let lastFrame = state.withLock { $0.books.lastFrame }
         recorder.begin(lastFrame: lastFrame) { [unowned self] commit in committed(commit) }
         sharedFile.observer = recorder
@@ -109,6 +114,10 @@ package final class Database: @unchecked Sendable {
     package var settings: Meta.Settings {
         Meta.Settings(rawValue: settingsCache.load(ordering: .acquiring))
     }
+
+    /// A checkpoint could not finish for readers, so those that read for too long are ended. Outside
+    /// of `state`, because each of them looks at it every few microseconds.
+    let isCheckpointHeldUp = Atomic(false)
 
     /// A copy of `metaFile.meta.settings` that any thread may read.
     let settingsCache: Atomic<UInt32>
@@ -158,6 +167,7 @@ package final class Database: @unchecked Sendable {
         writer.close()
         // What is not written stays as it was written last, which is safe.
         try? recordReplicas()
+        historyLog.withLock { $0.isClosed = true }
         DatabaseVFS.unregister(sharedFile)
         mainFile.unlockAgainstSQLite()
         completion()

@@ -20,6 +20,8 @@ package struct DatabaseStatistics: Sendable {
     package let rejectedChangeCount: Int
     /// Long polls that are held.
     package let waiterCount: Int
+    /// The newest checkpoint since the database was opened.
+    package let lastCheckpoint: CheckpointRecord?
 }
 
 extension Database {
@@ -35,7 +37,7 @@ extension Database {
                 historyBytes: historyBytes, pinCount: state.books.replicas.partialCount,
                 droppedPinCount: droppedPinCount.load(ordering: .relaxed),
                 snapshotCount: state.books.snapshotCount, rejectedChangeCount: rejected,
-                waiterCount: state.waiters.count)
+                waiterCount: state.waiters.count, lastCheckpoint: state.lastCheckpoint)
         }
     }
 

@@ -107,7 +107,7 @@ extension DatabaseStore {
             state.withLock { $0.entries[name] = .closed }
             throw error
         }
-        state.withLock { $0.entries[name] = nil }
+        state.withLock { $0.remove(name) }
         try Directory.synchronize(databasesDirectory)
         try Directory.removeWithFiles(grave)
     }

@@ -39,6 +39,21 @@ package final class DatabaseStore: Sendable {
         /// Drawn when a database is first opened by this process. One for each, because two may
         /// be copies of one another: the folder was copied while no server ran.
         var epochs: [DatabaseName: Epoch] = [:]
+        /// Of the databases that were open once.
+        var traffic: [DatabaseName: TrafficCounter] = [:]
+
+        mutating func traffic(of name: DatabaseName) -> TrafficCounter {
+            if let counter = traffic[name] { return counter }
+            let counter = TrafficCounter()
+            traffic[name] = counter
+            return counter
+        }
+
+        /// Its name is free for another one.
+        mutating func remove(_ name: DatabaseName) {
+            entries[name] = nil
+            traffic[name] = nil
+        }
     }
 
     package let directory: String
@@ -126,7 +141,7 @@ package final class DatabaseStore: Sendable {
     /// Calls `completion` with the database: at once if it is open, else from a worker.
     package func acquire(_ name: DatabaseName, completion: @escaping Completion) {
         enum Decision {
-            case ready(Database)
+            case ready(Database, TrafficCounter)
             case failed(StorageError)
             case open
             case closeFirst(Database)
@@ -161,12 +176,13 @@ package final class DatabaseStore: Sendable {
                 state.useCounter += 1
                 open.lastUse = state.useCounter
                 state.entries[name] = .open(open)
-                return .ready(open.database)
+                return .ready(open.database, state.traffic(of: name))
             }
         }
         switch decision {
-        case .ready(let database):
-            completion(.success(DatabaseLease(database: database, store: self)))
+        case .ready(let database, let traffic):
+            completion(
+                .success(DatabaseLease(database: database, traffic: traffic, store: self)))
         case .failed(let error): completion(.failure(error))
         case .open: workers.submit { self.open(name) }
         case .closeFirst(let database): close(database)
@@ -194,7 +210,7 @@ package final class DatabaseStore: Sendable {
             }
             result = .failure(error)
         }
-        let waiting = state.withLock { state -> [Completion] in
+        let (waiting, traffic) = state.withLock { state -> ([Completion], TrafficCounter) in
             guard case .opening(let waiting) = state.entries[name] else {
                 preconditionFailure("a database was opened twice")
             }
@@ -207,11 +223,12 @@ package final class DatabaseStore: Sendable {
                         database: database, leaseCount: waiting.count, lastUse: state.useCounter))
             case .failure: state.entries[name] = .closed
             }
-            return waiting
+            return (waiting, state.traffic(of: name))
         }
         transitions.leave()
         for completion in waiting {
-            completion(result.map { DatabaseLease(database: $0, store: self) })
+            completion(
+                result.map { DatabaseLease(database: $0, traffic: traffic, store: self) })
         }
         closeUnusedIfTooMany()
     }

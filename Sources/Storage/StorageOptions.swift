@@ -6,6 +6,14 @@ package struct StorageOptions: Sendable {
     package var openDatabaseLimit = 256
     /// WAL frames from which a passive checkpoint runs after a commit. At least 1.
     package var minCheckpointPageCount = 1000
+    /// Frames in the WAL file from which it is truncated; 0 for never.
+    package var truncatePageCount = 121_359
+    /// How long frames stay out of the main file at most, but for readers; zero for ever.
+    package var checkpointInterval: Duration = .seconds(60)
+    /// How long a checkpoint that needs them gone waits for readers.
+    package var checkpointWait: Duration = .seconds(2)
+    /// How long a SQL reader may hold up a checkpoint; zero for ever.
+    package var maxSnapshotAge: Duration = .seconds(30)
     /// SQL readers of one database that run at the same time.
     package var readerCount = 4
     /// Requests that may wait for one database's writer, and as many for its readers.
@@ -19,6 +27,9 @@ package struct StorageOptions: Sendable {
     package var pinLimit = 100_000
     /// The time, in seconds since 1970.
     package var clock: @Sendable () -> Int64 = { Int64(time(nil)) }
+
+    /// The time for checkpoints.
+    package var monotonicClock = MonotonicClock.system
 
     package init() {}
 }

@@ -45,7 +45,15 @@ private func openStore(
 ) throws -> DatabaseStore {
     var options = StorageOptions()
     options.openDatabaseLimit = configuration.maxOpenDatabases
+    options.truncatePageCount = configuration.truncatePageN
     options.minCheckpointPageCount = configuration.minCheckpointPageCount
+    options.checkpointInterval = configuration.checkpointInterval
+    options.maxSnapshotAge = configuration.maxSnapshotAge
+    if configuration.truncatePageN == 0 {
+        logger.warning(
+            "wal_truncation_disabled",
+            [("hint", "truncate-page-n is 0: nothing bounds the write-ahead logs")])
+    }
     options.historyQuota = Int64(clamping: configuration.historyQuota.bytes)
     options.pinRetention = configuration.pinRetention
     do {
@@ -75,6 +83,8 @@ private func startListeners(
     endpoints.longPollLimit = configuration.longPollMax
     endpoints.statementTimeout =
         configuration.statementTimeout == .zero ? nil : configuration.statementTimeout
+    endpoints.bootstrapQueryTimeout = configuration.bootstrapQueryTimeout
+    endpoints.bootstrapQueryMaximumPages = configuration.bootstrapQueryMaxPages
     endpoints.version = Version.text
     let http = try listen(
         configuration.listen, server: server,

@@ -1,5 +1,7 @@
+import Endpoints
 import Foundation
 import Primitives
+import SQLite
 import Synchronization
 import XCTest
 
@@ -26,8 +28,26 @@ final class DatabaseCommandTests: XCTestCase {
             }
         }
 
+        func statistics(
+            _ name: DatabaseName
+        ) throws(AdministrationError) -> StatisticsReport {
+            guard names.withLock({ $0.contains(name) }) else { throw .noSuchDatabase(name) }
+            return DatabaseCommandTests.report
+        }
+
         func delete(_ name: DatabaseName) throws(AdministrationError) {
             guard names.withLock({ $0.remove(name) }) != nil else { throw .noSuchDatabase(name) }
+        }
+
+        /// SQLite's numbers for a WAL of three frames; a reader is in the way of FULL.
+        func checkpoint(
+            _ name: DatabaseName, _ mode: CheckpointMode
+        ) throws(AdministrationError) -> CheckpointResult {
+            guard names.withLock({ $0.contains(name) }) else { throw .noSuchDatabase(name) }
+            let count = mode == .truncate ? 0 : 3
+            return CheckpointResult(
+                isBusy: mode == .full, walFrameCount: count,
+                checkpointedFrameCount: mode == .full ? 1 : count)
         }
 
         func pins(_ name: DatabaseName) throws(AdministrationError) -> [PinSummary] {
@@ -125,6 +145,44 @@ final class DatabaseCommandTests: XCTestCase {
         XCTAssertEqual(run("list", "--json", on: MemoryAdministration()).output, "[]\n")
     }
 
+    private static var report: StatisticsReport {
+        let body = #"""
+            {"revision":"tm1.x","generation":null,"pages":7,"wal_pages":3,"wal_bytes":12392,
+            "main_bytes":28672,"history_bytes":0,"pins":1,"rejected_changes":2,
+            "last_checkpoint":{"mode":"passive","result":"complete","busy":0,"log":12,
+            "checkpointed":12,"time":"2026-01-31T12:00:00Z"},"bytes_sent":100,
+            "bytes_received":50,"long_polls":4}
+            """#
+        return try! JSONDecoder().decode(StatisticsReport.self, from: Data(body.utf8))
+    }
+
+    func testStats() throws {
+        XCTAssertEqual(
+            run("stats", "notes").output,
+            """
+            revision          tm1.x
+            generation        none
+            pages             7
+            WAL pages         3
+            WAL bytes         12392
+            main bytes        28672
+            history bytes     0
+            pins              1
+            rejected changes  2
+            last checkpoint   passive, complete, 12 of 12 frames, 2026-01-31T12:00:00Z
+            bytes sent        100
+            bytes received    50
+            long polls        4
+
+            """)
+        let json = run("stats", "notes", "--json").output
+        XCTAssertTrue(json.hasSuffix("}\n"))
+        XCTAssertEqual(
+            try JSONDecoder().decode(StatisticsReport.self, from: Data(json.utf8)), Self.report)
+        XCTAssertEqual(run("stats", "other").exitCode, 66)
+        XCTAssertEqual(run("stats").exitCode, 64)
+    }
+
     func testDeleteAsksFirst() {
         let rows: [([String], String?, Int32)] = [
             (["--yes"], nil, 0), (["-y"], nil, 0), ([], nil, 64), ([], "y", 0), ([], "YES", 0),
@@ -139,6 +197,44 @@ final class DatabaseCommandTests: XCTestCase {
             XCTAssertEqual(administration.names.withLock { $0.isEmpty }, exitCode == 0)
         }
         XCTAssertEqual(run("delete", "--yes", "other").exitCode, 66)
+    }
+
+    func testCheckpoint() {
+        let rows: [(options: [String], numbers: String)] = [
+            ([], "busy 0, log 3, checkpointed 3"),
+            (["--mode", "passive"], "busy 0, log 3, checkpointed 3"),
+            (["--mode=FULL"], "busy 1, log 3, checkpointed 1"),
+            (["--mode", "restart"], "busy 0, log 3, checkpointed 3"),
+            (["--mode", "Truncate"], "busy 0, log 0, checkpointed 0"),
+        ]
+        for (options, numbers) in rows {
+            let run = CommandRun(
+                ["db", "checkpoint", "notes"] + options,
+                administration: MemoryAdministration("notes"))
+            XCTAssertEqual(run.exitCode, 0, "readers in the way are no failure")
+            XCTAssertEqual(run.output, "checkpointed notes: \(numbers)\n")
+            XCTAssertEqual(run.errors.isEmpty, !numbers.hasPrefix("busy 1"), run.errors)
+        }
+        XCTAssertEqual(run("checkpoint", "notes", "--mode", "hard").exitCode, 64)
+        XCTAssertEqual(run("checkpoint", "other").exitCode, 66)
+        XCTAssertEqual(run("checkpoint").exitCode, 64)
+    }
+
+    /// On a data directory of its own, without a server.
+    func testACheckpointOfADataDirectory() throws {
+        let directory = try TemporaryDirectory()
+        let administration = LocalAdministration(directory: directory.file("data"))
+        let notes = try XCTUnwrap(DatabaseName("notes"))
+        try administration.create(notes)
+        for mode in CheckpointMode.allCases {
+            XCTAssertEqual(
+                try administration.checkpoint(notes, mode),
+                CheckpointResult(isBusy: false, walFrameCount: 0, checkpointedFrameCount: 0))
+        }
+        let other = try XCTUnwrap(DatabaseName("other"))
+        XCTAssertThrowsError(try administration.checkpoint(other, .passive)) { error in
+            XCTAssertEqual(error as? AdministrationError, .noSuchDatabase(other))
+        }
     }
 
     func testImport() throws {

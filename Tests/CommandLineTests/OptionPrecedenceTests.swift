@@ -29,6 +29,21 @@ final class OptionPrecedenceTests: XCTestCase {
         XCTAssertThrowsError(try resolve(["--workers", "0", "--workers", "1"]))
     }
 
+    func testTheCheckpointTiers() throws {
+        let settings = try resolve(
+            ["--truncate-page-n", "0", "--checkpoint-interval", "1m"],
+            ["TIDEMARK_MIN_CHECKPOINT_PAGE_COUNT": "1"], file: "max-snapshot-age: 0")
+        XCTAssertEqual(settings.truncatePageN, 0)
+        XCTAssertEqual(settings.checkpointInterval, .seconds(60))
+        XCTAssertEqual(settings.minCheckpointPageCount, 1)
+        XCTAssertEqual(settings.maxSnapshotAge, .zero)
+        XCTAssertEqual(try resolve(["--checkpoint-interval", "0"]).checkpointInterval, .zero)
+        for wrong in [
+            ["--min-checkpoint-page-count", "0"], ["--truncate-page-n", "-1"],
+            ["--checkpoint-interval", "60"], ["--max-snapshot-age=-1s"],
+        ] { XCTAssertThrowsError(try resolve(wrong), "\(wrong)") }
+    }
+
     func testListsAreReplacedNotMerged() throws {
         func names(_ values: String...) -> [DomainName] { values.map { DomainName(text: $0) } }
         let file = "base-domain: [a.example, B.example]"

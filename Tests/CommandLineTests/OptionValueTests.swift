@@ -23,7 +23,7 @@ final class OptionValueTests: XCTestCase {
         check(
             Duration.self,
             [
-                ("500ms", .milliseconds(500)), ("0s", .zero), ("60s", .seconds(60)),
+                ("500ms", .milliseconds(500)), ("0s", .zero), ("0", .zero), ("60s", .seconds(60)),
                 ("5m", .seconds(300)), ("1h", .seconds(3600)), ("2d", .seconds(172_800)),
                 ("90s", .seconds(90)), ("", nil), ("s", nil), ("60", nil), ("-1s", nil),
                 ("+1s", nil),

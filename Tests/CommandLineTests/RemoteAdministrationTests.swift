@@ -1,4 +1,5 @@
 import Primitives
+import SQLite
 import XCTest
 
 @testable import tidemark
@@ -38,6 +39,49 @@ final class RemoteAdministrationTests: XCTestCase {
             ])
         XCTAssertEqual(requests[0].body, Array("{}".utf8))
         XCTAssertEqual(requests[0].headers["content-type"], "application/json")
+    }
+
+    func testStatistics() throws {
+        let body = #"""
+            {"revision":"r","generation":2,"pages":1,"wal_pages":0,"wal_bytes":0,"main_bytes":4096,
+            "history_bytes":0,"pins":0,"rejected_changes":0,"last_checkpoint":null,
+            "bytes_sent":5000000000,"bytes_received":0,"long_polls":0,"newer":[]}
+            """#
+        let server = try ScriptedServer([
+            .json(200, body), .json(404, #"{"error":"none","code":"database_unknown"}"#),
+            .json(200, "{}"),
+        ])
+        let remote = try remote(server)
+        let report = try remote.statistics(notes)
+        XCTAssertEqual(report.generation, 2)
+        XCTAssertEqual(report.bytesSent, 5_000_000_000)
+        XCTAssertNil(report.lastCheckpoint)
+        XCTAssertThrowsError(try remote.statistics(notes)) {
+            XCTAssertEqual($0 as? AdministrationError, .noSuchDatabase(self.notes))
+        }
+        XCTAssertThrowsError(try remote.statistics(notes))
+        XCTAssertEqual(server.finish()[0].line, "GET /v1/namespaces/notes/stats HTTP/1.1")
+    }
+
+    func testCheckpoint() throws {
+        let server = try ScriptedServer([
+            .json(200, #"{"busy":0,"log":0,"checkpointed":0}"#),
+            .json(200, #"{"busy":1,"log":12,"checkpointed":7,"more":1}"#), .json(200, "{}"),
+        ])
+        let remote = try remote(server)
+        XCTAssertEqual(
+            try remote.checkpoint(notes, .truncate),
+            CheckpointResult(isBusy: false, walFrameCount: 0, checkpointedFrameCount: 0))
+        XCTAssertEqual(
+            try remote.checkpoint(notes, .full),
+            CheckpointResult(isBusy: true, walFrameCount: 12, checkpointedFrameCount: 7))
+        XCTAssertThrowsError(try remote.checkpoint(notes, .passive))
+        let requests = server.finish()
+        XCTAssertEqual(
+            requests.first?.line, "POST /v1/namespaces/notes/checkpoint HTTP/1.1")
+        XCTAssertEqual(
+            requests.map { String(decoding: $0.body, as: UTF8.self) },
+            [#"{"mode":"truncate"}"#, #"{"mode":"full"}"#, #"{"mode":"passive"}"#])
     }
 
     func testImportStreamsTheFile() throws {

@@ -1,3 +1,4 @@
+import Codecs
 import XCTest
 
 /// The admin listener; docs/protocol.md, "Admin API".
@@ -150,19 +151,102 @@ final class AdminTests: ServerTestCase {
         let database = try makeDatabase("CREATE TABLE t(x)")
         let pull = try database.pull()
         let reply = try database.admin("GET", "/stats")
+        let null: Set<String> = ["generation", "last_checkpoint"]
         XCTAssertEqual(
             Set(reply.object.keys),
-            [
+            null.union([
                 "revision", "pages", "wal_pages", "wal_bytes", "main_bytes", "history_bytes",
-                "pins", "rejected_changes", "long_polls",
-            ])
+                "pins", "rejected_changes", "bytes_sent", "bytes_received", "long_polls",
+            ]))
         XCTAssertEqual(reply.object["revision"] as? String, pull.revision)
         XCTAssertEqual(reply.object["pages"] as? Int, pull.databaseSize)
-        for key in reply.object.keys where key != "revision" {
+        for key in reply.object.keys where key != "revision" && !null.contains(key) {
             XCTAssertNotNil(reply.object[key] as? Int, key)
         }
+        for key in null { XCTAssertTrue(reply.object[key] is NSNull, key) }
         XCTAssertEqual(reply.object["rejected_changes"] as? Int, 0)
         XCTAssertEqual(try database.admin("GET", "/rejected").text, #"{"rejected":[]}"#)
+    }
+
+    func testTheLastCheckpointIsShown() throws {
+        let database = try makeDatabase("CREATE TABLE t(x)")
+        let body = Array(#"{"mode":"full"}"#.utf8)
+        XCTAssertEqual(try database.admin("POST", "/checkpoint", body: body).status, 200)
+        let stats = try database.admin("GET", "/stats").object
+        let checkpoint = try XCTUnwrap(stats["last_checkpoint"] as? [String: Any])
+        XCTAssertEqual(
+            Set(checkpoint.keys), ["mode", "result", "busy", "log", "checkpointed", "time"])
+        XCTAssertEqual(checkpoint["mode"] as? String, "full")
+        XCTAssertEqual(checkpoint["result"] as? String, "complete")
+        XCTAssertEqual(checkpoint["busy"] as? Int, 0)
+        XCTAssertEqual(checkpoint["log"] as? Int, checkpoint["checkpointed"] as? Int)
+        let time = try XCTUnwrap(checkpoint["time"] as? String)
+        XCTAssertTrue(time.hasSuffix("Z"), time)
+        XCTAssertEqual(stats["wal_pages"] as? Int, 0)
+    }
+
+    /// Bodies as they travel, on the sync listener alone, whatever the answer is.
+    func testTrafficIsCountedPerDatabase() throws {
+        let database = try makeDatabase("CREATE TABLE t(x)")
+        try database.sql("INSERT INTO t SELECT zeroblob(3000) FROM generate_series(1, 500)")
+        let start = try traffic(database)
+        XCTAssertEqual(try traffic(database), start, "the admin API is not counted")
+        let other = try traffic(makeDatabase())
+
+        let body = PullBody(query: "SELECT count(*) FROM t").bytes
+        let compressed = try ZstdEncoder.compress(
+            Array(JSONText.execute("SELECT '\(String(repeating: "x", count: 5000))'", []).utf8))
+        let replies = [
+            try database.pullReply(), try database.pullReply(PullBody(query: "SELEC")),
+            try server.request("POST", "/db/\(database.name)/pull-updates", body: body),
+            try server.request(
+                "POST", "/db/\(database.name)/v2/pipeline", ["Content-Encoding: zstd"],
+                body: compressed),
+        ]
+        XCTAssertEqual(replies.map(\.status), [200, 400, 200, 200])
+        XCTAssertGreaterThan(replies[0].body.count, 1_500_000)
+        let end = try traffic(database)
+        XCTAssertEqual(end.sent - start.sent, replies.map(\.body.count).reduce(0, +))
+        XCTAssertEqual(
+            end.received - start.received,
+            PullBody(query: "SELEC").bytes.count + body.count + compressed.count)
+        XCTAssertEqual(other.sent, 0)
+        XCTAssertEqual(other.received, 0)
+    }
+
+    private func traffic(_ database: TestDatabase) throws -> Traffic {
+        Traffic(
+            sent: try database.statistic("bytes_sent"),
+            received: try database.statistic("bytes_received"))
+    }
+
+    private struct Traffic: Equatable {
+        let sent: Int
+        let received: Int
+    }
+
+    /// Also of a database that was closed meanwhile; another one with its name starts anew.
+    func testTrafficOutlivesTheOpenDatabase() throws {
+        let server = try RunningServer(arguments: ["--max-open-databases", "1"])
+        defer { server.kill() }
+        let database = server.database("one")
+        XCTAssertEqual(try database.admin("POST", "/create").status, 200)
+        let pulled = try database.pullReply().body.count
+        for name in ["two", "three"] {
+            XCTAssertEqual(try server.database(name).admin("POST", "/create").status, 200)
+            _ = try server.database(name).pull()
+        }
+        // Its own figures would open it again.
+        try wait(for: "it is closed") {
+            let list = try server.adminRequest("GET", "/v1/namespaces").object["namespaces"]
+            let one = (list as? [[String: Any]])?.first { $0["name"] as? String == "one" }
+            return one?["revision"] is NSNull
+        }
+        XCTAssertEqual(try database.statistic("bytes_sent"), pulled)
+        XCTAssertEqual(try database.admin("DELETE", "").status, 200)
+        XCTAssertEqual(try database.admin("POST", "/create").status, 200)
+        XCTAssertEqual(try database.statistic("bytes_sent"), 0)
+        XCTAssertEqual(server.stop(), 0, server.log)
     }
 
     // MARK: copies

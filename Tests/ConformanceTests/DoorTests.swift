@@ -96,7 +96,7 @@ final class DoorTests: ServerTestCase {
                 ("VACUUM INTO '\(outside)'", "BLOCKED"),
                 ("SELECT load_extension('\(outside)')", "BLOCKED"),
                 ("PRAGMA journal_mode = DELETE", "BLOCKED"),
-                ("PRAGMA wal_checkpoint(TRUNCATE)", "BLOCKED"),
+                ("PRAGMA temp.wal_checkpoint(TRUNCATE)", "BLOCKED"),
                 ("PRAGMA wal_autocheckpoint = 1", "BLOCKED"),
                 ("PRAGMA locking_mode = EXCLUSIVE", "BLOCKED"),
                 ("PRAGMA synchronous = OFF", "BLOCKED"),

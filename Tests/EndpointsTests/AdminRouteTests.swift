@@ -28,6 +28,7 @@ final class AdminRouteTests: XCTestCase {
             ("POST", "/v1/namespaces/a/fork/b", .fork(from: a, to: b)),
             ("GET", "/v1/namespaces/a/stats", .stats(a)),
             ("GET", "/v1/namespaces/a/rejected", .rejected(a)),
+            ("POST", "/v1/namespaces/a/checkpoint", .checkpoint(a)),
             ("GET", "/v1/namespaces/a/config", .readConfig(a)),
             ("POST", "/v1/namespaces/a/config", .writeConfig(a)),
             ("POST", "/v1/tenants/t", .acknowledge),
@@ -45,6 +46,7 @@ final class AdminRouteTests: XCTestCase {
         let rows: [(method: String, path: String, status: Int)] = [
             ("GET", "/", 404), ("GET", "/v1", 404), ("POST", "/health", 404),
             ("POST", "/v1/namespaces", 404), ("GET", "/v1/namespaces/a", 404),
+            ("GET", "/v1/namespaces/a/checkpoint", 404),
             ("GET", "/v1/namespaces/a/create", 404), ("POST", "/v1/namespaces/a/delete", 404),
             ("DELETE", "/v1/namespaces/a/b", 404), ("POST", "/v1/namespaces/a/fork", 404),
             ("POST", "/v1/namespaces/a/fork/b/c", 404), ("GET", "/v2/namespaces/a/stats", 404),

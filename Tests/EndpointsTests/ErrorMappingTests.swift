@@ -54,6 +54,14 @@ final class ErrorMappingTests: XCTestCase {
             (.tooLarge(size: 9, limit: 8), 413, "body_too_large"),
         ]
         for (error, status, code) in requests { assert(error.httpFailure, status, code) }
+        let refusal = SQLFailure(message: "no such table: t", code: "SQLITE_ERROR")
+        let fault = SQLFailure(message: "disk I/O error: CREATE TABLE x", code: "SQLITE_IOERR")
+        let queries: [(QueryTrace.Failure, Int, String)] = [
+            (.refused(refusal), 400, "query_refused"), (.broken(fault), 500, "internal"),
+            (.storage(.closed), 503, "stopping"),
+        ]
+        for (error, status, code) in queries { assert(error.httpFailure, status, code) }
+        XCTAssertEqual(QueryTrace.Failure.refused(refusal).httpFailure.text, refusal.message)
     }
 
     func testErrorsOfPipelinesAndBodies() {

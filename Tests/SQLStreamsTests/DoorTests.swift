@@ -81,7 +81,6 @@ final class DoorTests: XCTestCase {
             for sql in [
                 "ATTACH ':memory:' AS x", "ATTACH '' AS x", "DETACH main",
                 "SELECT load_extension('x')", "VACUUM INTO 'copy.db'", "VACUUM main INTO 'c'",
-                "PRAGMA wal_checkpoint", "PRAGMA wal_checkpoint(TRUNCATE)",
                 "PRAGMA synchronous = OFF",
                 "PRAGMA journal_mode = DELETE", "PRAGMA writable_schema = ON",
                 "PRAGMA wal_autocheckpoint = 0", "PRAGMA trusted_schema = ON",

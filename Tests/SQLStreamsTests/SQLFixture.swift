@@ -1,6 +1,7 @@
 import Foundation
 import Primitives
 import SQLite
+import Storage
 import WireProtocol
 import XCTest
 
@@ -15,6 +16,11 @@ final class SQLFixture {
     var options = PipelineRunner.Options()
     let recorder = RecordingRecorder()
     private(set) var writeCount = 0
+    /// Modes of the checkpoints that were asked for.
+    private(set) var checkpoints: [CheckpointMode] = []
+    /// What becomes of them.
+    var checkpointOutcome = Swift.Result<CheckpointResult, StorageError>.success(
+        CheckpointResult(isBusy: false, walFrameCount: 7, checkpointedFrameCount: 5))
     private(set) var isDirty = false
 
     init(_ schema: String = "") throws {
@@ -40,7 +46,14 @@ final class SQLFixture {
         _ requests: [StreamRequest], onReader: Bool = false, baton: String? = nil
     ) -> PipelineRunner.Outcome {
         let role: PipelineRunner.Role =
-            onReader ? .reader : .writer(prepareToWrite: { self.writeCount += 1 })
+            onReader
+            ? .reader
+            : .writer(
+                prepareToWrite: { self.writeCount += 1 },
+                checkpoint: { mode in
+                    self.checkpoints.append(mode)
+                    return try self.checkpointOutcome.get()
+                })
         let runner = PipelineRunner(
             connection: onReader ? reader : writer, role: role, options: options,
             rejectedChanges: recorder)
@@ -127,6 +140,15 @@ extension Batch.Step {
         _ sql: String, _ arguments: [SQLValue] = [], if condition: BatchCondition? = nil
     ) -> Batch.Step {
         Batch.Step(condition: condition, statement: .sql(sql, arguments))
+    }
+}
+
+extension PipelineRunner.Role {
+    /// A writer of whom nobody wants a checkpoint.
+    static func writer(prepareToWrite: @escaping () throws -> Void) -> Self {
+        .writer(
+            prepareToWrite: prepareToWrite,
+            checkpoint: { _ in preconditionFailure("a checkpoint that nobody asked for") })
     }
 }
 

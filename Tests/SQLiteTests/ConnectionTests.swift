@@ -191,6 +191,42 @@ final class ConnectionTests: XCTestCase {
         XCTAssertEqual(try connection.queryInteger("SELECT 1"), 1)
     }
 
+    func testAStopCheckInterruptsBesideADeadline() throws {
+        let connection = try memory()
+        let long =
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9999)"
+            + " SELECT count(*) FROM n"
+        var mustStop = false
+        connection.setStopCheck { mustStop }
+        for deadline in [nil, ContinuousClock.now + .seconds(600)] {
+            connection.setProgressDeadline(deadline)
+            mustStop = false
+            XCTAssertEqual(try connection.queryInteger(long), 9999)
+            XCTAssertFalse(connection.isStopped)
+            mustStop = true
+            assertThrows("SQLITE_INTERRUPT") { try connection.execute(long) }
+            XCTAssertTrue(connection.isStopped)
+            XCTAssertFalse(connection.isDeadlinePassed)
+        }
+        connection.setProgressDeadline(nil)
+        XCTAssertFalse(connection.isStopped)
+        assertThrows("SQLITE_INTERRUPT") { try connection.execute(long) }
+        connection.setStopCheck(nil)
+        XCTAssertEqual(try connection.queryInteger(long), 9999)
+    }
+
+    func testTheBusyTimeoutIsInWholeMilliseconds() throws {
+        let connection = try memory()
+        let rows: [(Duration, Int64)] = [
+            (.zero, 0), (.milliseconds(1500), 1500), (.seconds(2), 2000), (.seconds(-1), 0),
+            (.seconds(1 << 40), Int64(Int32.max)),
+        ]
+        for (timeout, milliseconds) in rows {
+            connection.setBusyTimeout(timeout)
+            XCTAssertEqual(try connection.queryInteger("PRAGMA busy_timeout"), milliseconds)
+        }
+    }
+
     func testInterruptFromAnotherThread() throws {
         let connection = try memory()
         let isStopped = expectation(description: "stopped")

@@ -27,6 +27,10 @@ final class CrashImages: @unchecked Sendable {
     private let oneIn: Int
     private var durableFiles: [UInt64: StoredFile] = [:]
     private var durableNames: [String: UInt64] = [:]
+    /// Sizes that files were cut to since they were last flushed: the smallest.
+    private var cutSizes: [UInt64: Int] = [:]
+    /// The file that is being cut by the operation before this one.
+    private var cutting: String?
     private var taken: [Image] = []
     private var currentMark = 0
 
@@ -61,6 +65,10 @@ final class CrashImages: @unchecked Sendable {
     func end() { FileOperationHook.handler = nil }
 
     private func note(_ operation: FileOperationHook.Operation, _ path: String) {
+        if let name = cutting, let (file, inode) = load(name) {
+            cutSizes[inode] = min(cutSizes[inode] ?? .max, file.content.count)
+        }
+        cutting = nil
         if generator.chance(oneIn) {
             let name = path.split(separator: "/").last ?? ""
             taken.append(killed("kill before \(operation) of \(name)"))
@@ -75,10 +83,12 @@ final class CrashImages: @unchecked Sendable {
                 file.modified = old.modified
             }
             durableFiles[inode] = file
+            cutSizes[inode] = nil
         case .synchronizeFolder:
             durableNames = [:]
             for name in names() { durableNames[name] = load(name)?.inode }
-        case .write, .truncate, .rename, .remove: break
+        case .truncate: cutting = String(path.dropFirst(folder.count + 1))
+        case .write, .rename, .remove: break
         }
     }
 
@@ -99,8 +109,16 @@ final class CrashImages: @unchecked Sendable {
         let survivingNames = generator.chance(2) ? durableNames : liveNames
         var files: [String: StoredFile] = [:]
         for (name, inode) in survivingNames {
-            let old =
-                durableFiles[inode] ?? StoredFile(content: [], modified: timespec())
+            var old = durableFiles[inode] ?? StoredFile(content: [], modified: timespec())
+            if let size = cutSizes[inode], size < old.content.count {
+                // A file is cut as a whole or not at all; what was written before and behind it
+                // may be there with the cut only.
+                guard generator.chance(2) else {
+                    files[name] = old
+                    continue
+                }
+                old.content.removeLast(old.content.count - size)
+            }
             switch generator.number(0...3) {
             case 0: files[name] = live[inode] ?? old
             case 1: files[name] = live[inode].map { mixed(old, $0) } ?? old

@@ -18,22 +18,56 @@ final class CrashTests: XCTestCase {
         forEachSeed(count: 2) { generator in
             var options = StorageOptions()
             options.minCheckpointPageCount = 12
+            options.checkpointWait = .zero
             let fixture = try StorageFixture(options: options)
             defer { fixture.tearDown() }
-            let (run, images) = try self.record(fixture, &generator)
-            try require(images.count > 10, "only \(images.count) images")
-            for (index, image) in images.enumerated() {
-                do {
-                    try self.check(image, run)
-                } catch {
-                    throw Mismatch("image \(index), \(image.moment): \(error)")
+            let (run, images) = try self.record(fixture, &generator, oneIn: 14) {
+                try self.runRandomSteps(fixture, &$0, noteCommit: $1)
+            }
+            try self.check(images, run)
+        }
+    }
+
+    /// Every single operation from before a checkpoint to behind the next commits, for the modes
+    /// that empty the WAL or start it over, and with a new connection that draws new salts.
+    func testEveryCrashAroundACheckpointByHand() {
+        forEachSeed(count: 1) { generator in
+            for mode in [CheckpointMode.restart, .truncate] {
+                for replacesWriter in [false, true] {
+                    let fixture = try StorageFixture()
+                    defer { fixture.tearDown() }
+                    let (run, images) = try self.record(fixture, &generator, oneIn: 1) {
+                        _, noteCommit in
+                        for index in 0..<3 {
+                            try fixture.execute("INSERT INTO t (v) VALUES (randomblob(5000))")
+                            try noteCommit()
+                            if index == 2 { break }
+                            let result = try fixture.checkpoint(mode)
+                            try require(!result.isBusy, "\(mode)")
+                            if replacesWriter { try fixture.replaceWriter() }
+                        }
+                    }
+                    do { try self.check(images, run) } catch {
+                        throw Mismatch("\(mode), \(replacesWriter): \(error)")
+                    }
                 }
             }
         }
     }
 
+    private func check(_ images: [CrashImages.Image], _ run: Run) throws {
+        try require(images.count > 10, "only \(images.count) images")
+        for (index, image) in images.enumerated() {
+            do { try check(image, run) } catch {
+                throw Mismatch("image \(index), \(image.moment): \(error)")
+            }
+        }
+    }
+
+    /// - Parameter steps: is given the generator, and what it calls behind each commit.
     private func record(
-        _ fixture: StorageFixture, _ generator: inout SeededGenerator
+        _ fixture: StorageFixture, _ generator: inout SeededGenerator, oneIn: Int,
+        _ steps: (inout SeededGenerator, _ noteCommit: () throws -> Void) throws -> Void
     ) throws -> (Run, [CrashImages.Image]) {
         try fixture.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v BLOB)")
         var run = Run()
@@ -41,26 +75,46 @@ final class CrashTests: XCTestCase {
         let recorder = CrashImages(
             folder: URL(fileURLWithPath: fixture.path(.default, "meta")).deletingLastPathComponent()
                 .resolvingSymlinksInPath().path,
-            generator: SeededGenerator(seed: generator.next()), oneIn: 14)
+            generator: SeededGenerator(seed: generator.next()), oneIn: oneIn)
         recorder.mark = run.revisions.count
         fixture.close()
         try fixture.open()
         _ = try fixture.acquire()
         recorder.begin()
         defer { recorder.end() }
-        var kept: [Snapshot] = []
-        for step in 0..<24 {
-            try fixture.execute(Self.statement(step, &generator))
+        try steps(&generator) {
             try note(fixture, &run)
             recorder.mark = run.revisions.count
+        }
+        fixture.drainWriter(try fixture.acquire().database)
+        return (run, recorder.images)
+    }
+
+    private func runRandomSteps(
+        _ fixture: StorageFixture, _ generator: inout SeededGenerator,
+        noteCommit: () throws -> Void
+    ) throws {
+        var kept: [Snapshot] = []
+        var reader: HeldReader?
+        defer { reader?.end() }
+        for step in 0..<24 {
+            try fixture.execute(Self.statement(step, &generator))
+            try noteCommit()
+            if generator.chance(3) {
+                _ = try fixture.checkpoint(CheckpointMode.allCases[generator.number(0...3)])
+            }
+            if generator.chance(4) { try fixture.replaceWriter() }
+            if generator.chance(6) {
+                reader?.end()
+                let database = try fixture.acquire().database
+                reader = generator.chance(2) ? nil : try HeldReader(database, "SELECT id FROM t")
+            }
             if generator.chance(3) {
                 kept.append(try fixture.acquire().database.snapshot())
             } else if kept.count > 2 {
                 kept.removeFirst()
             }
         }
-        fixture.drainWriter(try fixture.acquire().database)
-        return (run, recorder.images)
     }
 
     private static func statement(_ step: Int, _ generator: inout SeededGenerator) -> String {

@@ -170,6 +170,46 @@ final class DiskFailureTests: XCTestCase {
         }
     }
 
+    /// The same for one that empties the WAL, and the first commits behind it.
+    func testTruncationsThatFailAnywhereLoseNothing() throws {
+        for name in ["main.db", "main.db-wal", "meta", "changes"] {
+            for code in [ENOSPC, EIO] {
+                for count in 0..<4 {
+                    try checkFailingTruncation("default/" + name, code, count)
+                }
+            }
+        }
+    }
+
+    private func checkFailingTruncation(_ name: String, _ code: Int32, _ count: Int) throws {
+        let fixture = try makeFixture()
+        defer { fixture.tearDown() }
+        let message = "\(name), \(code), \(count)"
+        try fixture.execute("INSERT INTO t (v) VALUES (randomblob(20000))")
+        let failing = try fixture.acquire().database
+        var known = [failing.head.revision]
+        fail(name, with: code, after: count)
+        _ = try? fixture.checkpoint(.truncate)
+        if (try? fixture.execute("INSERT INTO t (v) VALUES (randomblob(2000))")) != nil {
+            known.append(failing.head.revision)
+        }
+        fixture.drainWriter(failing)
+        FileOperationHook.handler = nil
+        // A new connection, which finds the WAL empty where the failure came later.
+        try fixture.replaceWriter()
+        try fixture.execute("INSERT INTO t (v) VALUES (1)")
+        known.append(try fixture.acquire().database.head.revision)
+        for _ in 0..<2 {
+            try fixture.reopen()
+            let database = try fixture.acquire().database
+            XCTAssertEqual(database.head.revision, known.last, message)
+            for revision in known { XCTAssertTrue(database.knows(revision), message) }
+            XCTAssertEqual(
+                try fixture.query("SELECT count(*) FROM t"), Int64(known.count), message)
+            _ = try fixture.checkpoint(.truncate)
+        }
+    }
+
     func testADatabaseThatCannotBeOpenedLeavesTheOthersAlone() throws {
         let fixture = try makeFixture()
         defer { fixture.tearDown() }

@@ -288,6 +288,32 @@ final class ReplicaTests: XCTestCase {
         _ = try begin()
     }
 
+    /// An answer that ends when its database is closed must not write into what the next owner
+    /// of the files has open.
+    func testAClosedDatabaseWritesNothingDown() throws {
+        let began = try begin()
+        try changeEverything(1)
+        let old = try database()
+        let snapshot = try old.snapshot()
+        try fixture.reopen()
+        XCTAssertThrowsError(try old.replica(began.id, isSent: snapshot, isWhole: false))
+        let second = try begin()
+        try changeEverything(1)
+        try fixture.reopen()
+        XCTAssertTrue(try lazyImage(began) == began.image)
+        XCTAssertTrue(try lazyImage(second) == second.image)
+    }
+
+    /// That a pin was used cannot be written down on a full disk; the page is given all the same.
+    func testAFullDiskKeepsNoPageFromAReplica() throws {
+        let began = try begin()
+        time.now.add(7200, ordering: .relaxed)
+        FileOperationHook.handler = { _, path in path.hasSuffix("history.log") ? ENOSPC : 0 }
+        defer { FileOperationHook.handler = nil }
+        XCTAssertTrue(try lazyImage(began) == began.image)
+        XCTAssertThrowsError(try begin(), "a new one has to be written down")
+    }
+
     /// A log that lost what a checkpoint relied on must not lead to wrong pages.
     func testADamagedLogLosesItsReplicasAndNothingElse() throws {
         let began = try begin()

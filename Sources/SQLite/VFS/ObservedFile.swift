@@ -16,10 +16,15 @@ final class ObservedFile {
     private var sharedMask: UInt16 = 0
     private var exclusiveMask: UInt16 = 0
     private var isAttached = false
+    /// The main file of a WAL's connection; nil for the main file itself.
+    private let mainFile: ObservedFile?
+    /// Told what is read; set for the main file, and used for its WAL, which SQLite opens later.
+    var trace: PageReadTrace?
 
-    private init(kind: Kind, shared: SharedDatabaseFile) {
+    private init(kind: Kind, shared: SharedDatabaseFile, mainFile: ObservedFile?) {
         self.kind = kind
         self.shared = shared
+        self.mainFile = mainFile
     }
 
     // MARK: opening
@@ -54,7 +59,9 @@ final class ObservedFile {
         guard code == SQLITE_OK else { return code }
         unsafe ours.pointee.real = real
         unsafe ours.pointee.context = Unmanaged.passRetained(
-            ObservedFile(kind: found.kind, shared: found.shared)
+            ObservedFile(
+                kind: found.kind, shared: found.shared,
+                mainFile: found.kind == .wal ? unsafe mainFile(ofWAL: path) : nil)
         ).toOpaque()
         unsafe ours.pointee.base.pMethods = UnsafePointer(ObservedFileMethods.table)
         return SQLITE_OK
@@ -74,6 +81,12 @@ final class ObservedFile {
         return nil
     }
 
+    /// - Parameter path: the very pointer that SQLite opens the WAL with: the main file is found
+    ///   by it.
+    private static func mainFile(ofWAL path: UnsafePointer<CChar>) -> ObservedFile? {
+        unsafe ObservedFileMethods.observedFile(sqlite3_database_file_object(path))
+    }
+
     /// Gives back what this file still holds; SQLite closes files without unlocking after errors.
     func close() {
         if isAttached { unmapSharedMemory() }
@@ -89,6 +102,21 @@ final class ObservedFile {
         case ENOSPC: return SQLITE_FULL
         default: return code
         }
+    }
+
+    // MARK: what SQLite reads
+
+    /// Tells the trace, if there is one, which page was read. SQLite reads a page of the WAL
+    /// alone, behind the header of its frame; recovery reads whole frames, and is not traced.
+    ///
+    /// - Parameter real: the file itself, for the page's number in the frame's header.
+    func observeRead(count: Int32, offset: Int64, real: UnsafeMutablePointer<sqlite3_file>) {
+        guard let trace = mainFile?.trace ?? trace else { return }
+        guard kind == .wal else { return trace.mainFileRead(count: count, offset: offset) }
+        guard offset >= 56, (offset - 56) % 4120 == 0, count <= 4096 else { return }
+        var page: UInt32 = 0
+        let code = unsafe real.pointee.pMethods.pointee.xRead(real, &page, 4, offset - 24)
+        if code == SQLITE_OK { trace.record(UInt32(bigEndian: page)) }
     }
 
     // MARK: what SQLite writes to the WAL

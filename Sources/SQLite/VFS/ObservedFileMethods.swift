@@ -16,6 +16,14 @@ enum ObservedFileMethods {
         return unsafe table
     }()
 
+    /// The object behind an open file; nil if another VFS opened it.
+    static func observedFile(_ file: UnsafeMutablePointer<sqlite3_file>?) -> ObservedFile? {
+        guard let file = unsafe file, unsafe file.pointee.pMethods == UnsafePointer(table) else {
+            return nil
+        }
+        return unsafe observed(container(file))
+    }
+
     private static func addFileMethods(to methods: inout sqlite3_io_methods) {
         unsafe methods.xClose = { file in
             let ours = unsafe container(file)
@@ -28,6 +36,7 @@ enum ObservedFileMethods {
         }
         unsafe methods.xRead = { file, bytes, count, offset in
             let real = unsafe container(file).pointee.real!
+            unsafe observed(container(file)).observeRead(count: count, offset: offset, real: real)
             return unsafe real.pointee.pMethods.pointee.xRead(real, bytes, count, offset)
         }
         unsafe methods.xWrite = { file, bytes, count, offset in

@@ -20,6 +20,8 @@ struct HistoryLog {
     private static let replicaSize = 62
     private static let imageSize = 33
     private var log: RecordLog
+    /// Set when the file's owner lets go of it; the next one may have it open already.
+    var isClosed = false
 
     /// Bytes.
     var size: Int64 { log.size }
@@ -44,6 +46,7 @@ struct HistoryLog {
     mutating func append(
         _ replicas: [ReplicaID: Replica?], images: [(page: PageNumber, image: PageHistory.Image)]
     ) throws(StorageError) {
+        if isClosed { throw .closed }
         try log.append(Self.body(replicas, images))
     }
 

@@ -32,6 +32,10 @@ package struct Meta: Equatable, Sendable {
     package var historySequence: UInt64 = 0
     /// A checkpoint may have been writing to the main file when this was the newest slot.
     package var isCheckpointing = false
+    /// The main file holds, durably, every commit up to `recordedCommit`. So SQLite may have emptied
+    /// the WAL of `walSalts`, or started it over with any salts: a WAL with other salts, or none,
+    /// goes on right after `recordedCommit`.
+    package var isWALSpent = false
     /// Size and time of the last change of the main file, in nanoseconds since 1970; meaningless
     /// while `isCheckpointing`.
     package var mainFile: MainFileStamp
@@ -63,7 +67,7 @@ package struct Meta: Equatable, Sendable {
         body.appendLittleEndian(databaseID.high)
         body.appendLittleEndian(databaseID.low)
         body.appendLittleEndian(settings.rawValue)
-        body.appendLittleEndian(UInt32(walSalts == nil ? 0 : 1) | UInt32(isCheckpointing ? 2 : 0))
+        body.appendLittleEndian(flags)
         body.appendLittleEndian(walSalts?.salt1 ?? 0)
         body.appendLittleEndian(walSalts?.salt2 ?? 0)
         body.appendLittleEndian(walBase.rawValue)
@@ -83,6 +87,10 @@ package struct Meta: Equatable, Sendable {
         precondition(slot.count <= Self.slotSize, "a meta slot overflows")
         slot += [UInt8](repeating: 0, count: Self.slotSize - slot.count)
         return slot
+    }
+
+    private var flags: UInt32 {
+        (walSalts == nil ? 0 : 1) | (isCheckpointing ? 2 : 0) | (isWALSpent ? 4 : 0)
     }
 
     /// Nil for a slot that was never written, or torn, or that rotted.
@@ -127,6 +135,7 @@ package struct Meta: Equatable, Sendable {
             walSalts: flags & 1 != 0 ? WALSalts(salt1: salt1, salt2: salt2) : nil,
             walBase: CommitNumber(walBase), recordedCommit: CommitNumber(recorded),
             historySequence: historySequence, isCheckpointing: flags & 2 != 0,
+            isWALSpent: flags & 4 != 0,
             mainFile: MainFileStamp(size: mainSize, modified: mainModified))
         return (meta, sequence)
     }

@@ -49,13 +49,16 @@ package struct Recovery: Equatable {
 
     /// The commit before the WAL's first frame, if that WAL can only be ours.
     ///
-    /// A WAL starts over only when all of it was checkpointed, and before that the change file
-    /// and `recordedCommit` took in all its commits. SQLite then adds one to the first salt.
+    /// A WAL starts over, or is emptied, only when all of it was checkpointed, and before that the
+    /// change file and `recordedCommit` took in all its commits. SQLite then adds one to the first
+    /// salt; but a connection that finds an empty WAL draws its salts. Before the WAL is emptied
+    /// meta says that it may be, which also holds while the same WAL goes on: then its salts tell.
     private static func base(meta: Meta, wal: WAL?) -> CommitNumber? {
         switch (meta.walSalts, wal?.salts) {
         case (nil, _): meta.recordedCommit
-        case (.some, nil): nil
         case (.some(let recorded), .some(let found)) where found == recorded: meta.walBase
+        case _ where meta.isWALSpent: meta.recordedCommit
+        case (.some, nil): nil
         case (.some(let recorded), .some(let found)) where found.isSuccessor(of: recorded):
             meta.recordedCommit
         default: nil

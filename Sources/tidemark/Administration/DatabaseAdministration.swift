@@ -1,4 +1,6 @@
+internal import Endpoints
 internal import Primitives
+internal import SQLite
 
 /// What `tidemark db` does with the databases of a data directory: directly while no server runs,
 /// or through a running server's admin listener.
@@ -8,7 +10,14 @@ protocol DatabaseAdministration {
     /// Sorted by name.
     func list() throws(AdministrationError) -> [DatabaseSummary]
 
+    func statistics(_ name: DatabaseName) throws(AdministrationError) -> StatisticsReport
+
     func delete(_ name: DatabaseName) throws(AdministrationError)
+
+    /// Copies the write-ahead log to the database's file; readers in the way are an answer.
+    func checkpoint(
+        _ name: DatabaseName, _ mode: CheckpointMode
+    ) throws(AdministrationError) -> CheckpointResult
 
     /// The partial replicas that history is kept for, the one used last first.
     func pins(_ name: DatabaseName) throws(AdministrationError) -> [PinSummary]

@@ -1,9 +1,11 @@
 internal import Dispatch
+internal import Endpoints
 internal import Execution
 internal import Glibc
 internal import Logging
 internal import Primitives
 internal import SQLStreams
+internal import SQLite
 internal import Storage
 internal import Synchronization
 
@@ -58,10 +60,30 @@ final class LocalAdministration: DatabaseAdministration {
         return summaries
     }
 
+    func statistics(_ name: DatabaseName) throws(AdministrationError) -> StatisticsReport {
+        let lease = try acquire(name)
+        do throws(StorageError) { return try StatisticsReport(lease) } catch {
+            throw Self.administrationError(error)
+        }
+    }
+
     func delete(_ name: DatabaseName) throws(AdministrationError) {
         let store = try store()
         let failure: StorageError? = wait { done in store.delete(name, completion: done) }
         if let failure { throw Self.administrationError(failure) }
+    }
+
+    func checkpoint(
+        _ name: DatabaseName, _ mode: CheckpointMode
+    ) throws(AdministrationError) -> CheckpointResult {
+        let lease = try acquire(name)
+        let result: Result<CheckpointResult, StorageError> = wait { done in
+            lease.database.checkpoint(mode, completion: done)
+        }
+        switch result {
+        case .success(let result): return result
+        case .failure(let error): throw Self.administrationError(error)
+        }
     }
 
     func pins(_ name: DatabaseName) throws(AdministrationError) -> [PinSummary] {

@@ -1,6 +1,8 @@
+internal import Endpoints
 internal import FoundationEssentials
 internal import Glibc
 internal import Primitives
+internal import SQLite
 
 /// The databases of a running server, through its admin listener (docs/operations.md, "Admin
 /// API").
@@ -25,8 +27,26 @@ struct RemoteAdministration: DatabaseAdministration {
             .sorted { $0.name < $1.name }
     }
 
+    func statistics(_ name: DatabaseName) throws(AdministrationError) -> StatisticsReport {
+        let response = try client.send("GET", "\(Self.path(name))/stats")
+        try check(response, name)
+        return try decode(StatisticsReport.self, response)
+    }
+
     func delete(_ name: DatabaseName) throws(AdministrationError) {
         try check(client.send("DELETE", Self.path(name)), name)
+    }
+
+    func checkpoint(
+        _ name: DatabaseName, _ mode: CheckpointMode
+    ) throws(AdministrationError) -> CheckpointResult {
+        let response = try client.send(
+            "POST", "\(Self.path(name))/checkpoint", .json(#"{"mode":"\#(mode.rawValue)"}"#))
+        try check(response, name)
+        let answer = try decode(CheckpointAnswer.self, response)
+        return CheckpointResult(
+            isBusy: answer.busy != 0, walFrameCount: answer.log,
+            checkpointedFrameCount: answer.checkpointed)
     }
 
     func pins(_ name: DatabaseName) throws(AdministrationError) -> [PinSummary] {
@@ -148,6 +168,12 @@ extension RemoteAdministration {
         let pages: UInt64?
         let conversions: [String]?
         let warnings: [String]?
+    }
+
+    private struct CheckpointAnswer: Decodable {
+        let busy: Int
+        let log: Int
+        let checkpointed: Int
     }
 
     private struct ErrorAnswer: Decodable {

@@ -6,6 +6,11 @@ extension Duration: OptionValue {
     ]
 
     init(optionText: String) throws(InvalidOptionValue) {
+        // The one number that means the same in every unit, and what turns things off.
+        if optionText == "0" {
+            self = .zero
+            return
+        }
         let digits = optionText.utf8.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         let suffix = String(optionText.dropFirst(digits.count))
         guard let unit = Self.units.first(where: { $0.suffix == suffix }), !digits.isEmpty else {

@@ -1,15 +1,18 @@
+internal import Endpoints
 internal import Glibc
 internal import Primitives
 
 /// `tidemark db`: the databases of a data directory, or of a running server.
 enum DatabaseCommand {
     static let command = Command.group(
-        "db", "Create, list, import, export and delete databases",
+        "db", "Create, list, show, import, export, checkpoint and delete databases",
         details: """
             The commands work on a data directory while no server runs (--data DIR), or through
             the admin listener of a running server (--admin URL).
             """,
-        [create, list, importFile, exportFile, delete, pins, dropPin])
+        [
+            create, list, stats, importFile, exportFile, checkpoint, delete, pins, dropPin,
+        ])
 
     typealias Resolution = OptionTable<DatabaseOptions>.Resolution
     static let name = Command.Operand(
@@ -30,6 +33,18 @@ enum DatabaseCommand {
         context.console.writeOutput(
             resolution.settings.printsJSON
                 ? try DatabaseListing.json(databases) : DatabaseListing.table(databases))
+        return ExitCode.success.rawValue
+    }
+
+    private static let stats = Command.leaf(
+        "stats", "Show the figures of a database", operands: [name], DatabaseOptions.stats
+    ) { resolution, context in
+        let name = try databaseName(resolution)
+        let report = try administration(resolution, context).statistics(name)
+        context.console.writeOutput(
+            resolution.settings.printsJSON
+                ? String(decoding: report.json, as: UTF8.self) + "\n"
+                : StatisticsListing.text(report))
         return ExitCode.success.rawValue
     }
 
@@ -86,6 +101,23 @@ enum DatabaseCommand {
         }
         reporter.finish()
         context.console.writeOutput("exported \(name.text) to \(resolution.operands[1])\n")
+        return ExitCode.success.rawValue
+    }
+
+    private static let checkpoint = Command.leaf(
+        "checkpoint", "Copy a database's write-ahead log to its file", operands: [name],
+        DatabaseOptions.checkpoint
+    ) { resolution, context in
+        let name = try databaseName(resolution)
+        let result = try administration(resolution, context)
+            .checkpoint(name, resolution.settings.checkpointMode)
+        if result.isBusy {
+            context.console.writeError("tidemark: warning: readers were in the way\n")
+        }
+        // SQLite's own words for its three numbers.
+        context.console.writeOutput(
+            "checkpointed \(name.text): busy \(result.isBusy ? 1 : 0), "
+                + "log \(result.walFrameCount), checkpointed \(result.checkpointedFrameCount)\n")
         return ExitCode.success.rawValue
     }
 

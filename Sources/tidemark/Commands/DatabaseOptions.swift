@@ -1,3 +1,5 @@
+internal import SQLite
+
 /// The options of `tidemark db`; each command takes those that it needs.
 struct DatabaseOptions: Equatable, Sendable {
     var dataDirectory = "./data"
@@ -6,6 +8,7 @@ struct DatabaseOptions: Equatable, Sendable {
     var printsJSON = false
     var isConfirmed = false
     var overwrites = false
+    var checkpointMode = CheckpointMode.passive
 
     private typealias Option = OptionDefinition<DatabaseOptions>
     private static let defaults = DatabaseOptions()
@@ -33,10 +36,19 @@ struct DatabaseOptions: Equatable, Sendable {
     static let list = table([
         .flag("json", \.printsJSON, "Print a JSON array").scoped(.commandLine)
     ])
+    static let stats = table([
+        .flag("json", \.printsJSON, "Print a JSON object").scoped(.commandLine)
+    ])
     static let importFile = table([quiet])
     static let exportFile = table([
         quiet,
         .flag("force", \.overwrites, "Replace FILE if it exists").scoped(.commandLine),
+    ])
+    static let checkpoint = table([
+        .value(
+            "mode", "MODE", \.checkpointMode, of: defaults,
+            "How hard to push: passive, full, restart or truncate"
+        ).scoped(.commandLine)
     ])
     static let delete = table([
         .flag("yes", \.isConfirmed, "Delete without asking").scoped(.commandLine, short: "y")

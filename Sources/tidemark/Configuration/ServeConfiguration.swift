@@ -22,9 +22,17 @@ struct ServeConfiguration: Equatable, Sendable {
     var longPollMax = Duration.seconds(60)
     /// Zero: no limit.
     var statementTimeout = Duration.seconds(60)
+    var bootstrapQueryTimeout = Duration.seconds(10)
+    var bootstrapQueryMaxPages = 65_536
     var shutdownGrace = Duration.seconds(30)
     var idleTimeout = Duration.seconds(75)
+    /// Zero: never.
+    var truncatePageN = 121_359
     var minCheckpointPageCount = 1000
+    /// Zero: never.
+    var checkpointInterval = Duration.seconds(60)
+    /// Zero: no limit.
+    var maxSnapshotAge = Duration.seconds(30)
     var historyQuota = ByteSize.mebibytes(256)
     var pinRetention = Duration.seconds(30 * 86_400)
 

@@ -52,6 +52,9 @@ enum ServeOptions {
             in: .bytes(1024)...(.gibibytes(64)),
             "Largest body of a request, except for imports; units are KiB, MiB and GiB"),
         .value(
+            "truncate-page-n", "PAGES", \.truncatePageN, of: defaults, in: 0...1_000_000_000,
+            "Pages in the file of a write-ahead log at which it is emptied; 0 means never"),
+        .value(
             "min-checkpoint-page-count", "PAGES", \.minCheckpointPageCount, of: defaults,
             in: 1...10_000_000, "Pages in a write-ahead log at which it is checkpointed"),
         .value(
@@ -59,9 +62,21 @@ enum ServeOptions {
             in: .bytes(0)...(.gibibytes(65_536)),
             "Old pages kept for the partial replicas of a database, or twice its size if that is "
                 + "more"),
+        .value(
+            "bootstrap-query-max-pages", "PAGES", \.bootstrapQueryMaxPages, of: defaults,
+            in: 1...1_000_000,
+            "Pages that a bootstrap by query sends at most; the replica fetches others on demand"),
     ]
 
     private static let times: [Option] = [
+        .value(
+            "checkpoint-interval", "TIME", \.checkpointInterval, of: defaults,
+            in: .zero...(.seconds(86_400)),
+            "Time after which what was written is checkpointed; 0s means never"),
+        .value(
+            "max-snapshot-age", "TIME", \.maxSnapshotAge, of: defaults,
+            in: .zero...(.seconds(86_400)),
+            "Time for which a query may hold up a checkpoint; 0s means no limit"),
         .value(
             "pin-retention", "TIME", \.pinRetention, of: defaults,
             in: .seconds(60)...(.seconds(3650 * 86_400)),
@@ -72,6 +87,10 @@ enum ServeOptions {
         .value(
             "statement-timeout", "TIME", \.statementTimeout, of: defaults,
             in: .zero...(.seconds(86_400)), "Longest run of one SQL statement; 0s means no limit"),
+        .value(
+            "bootstrap-query-timeout", "TIME", \.bootstrapQueryTimeout, of: defaults,
+            in: .milliseconds(1)...(.seconds(3600)),
+            "Longest run of a bootstrap's query; the pages found by then are sent"),
         .value(
             "shutdown-grace", "TIME", \.shutdownGrace, of: defaults,
             in: .zero...(.seconds(3600)), "Time that running requests get to finish on SIGTERM"),

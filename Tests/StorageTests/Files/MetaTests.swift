@@ -23,9 +23,18 @@ final class MetaTests: XCTestCase {
             XCTAssertEqual(decoded.meta, Self.meta(epochCount: count))
             XCTAssertEqual(decoded.sequence, 42)
         }
-        var withoutWAL = Self.meta()
-        withoutWAL.walSalts = nil
-        XCTAssertNil(Meta.decode(withoutWAL.encoded(sequence: 1)[...])?.meta.walSalts)
+    }
+
+    func testEachFlagIsKeptByItself() throws {
+        for number in 0..<8 {
+            var meta = Self.meta()
+            if number & 1 == 0 { meta.walSalts = nil }
+            meta.isCheckpointing = number & 2 != 0
+            meta.isWALSpent = number & 4 != 0
+            let slot = meta.encoded(sequence: 1)
+            XCTAssertEqual(Meta.decode(slot[...])?.meta, meta)
+            XCTAssertEqual(slot[44], UInt8(number), "docs/storage-format.md, `meta`")
+        }
     }
 
     func testEveryBitOfASlotCounts() {

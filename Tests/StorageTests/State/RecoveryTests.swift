@@ -12,13 +12,13 @@ final class RecoveryTests: XCTestCase {
     /// The WAL of `meta` begins behind commit 50; commits up to 60 are recorded.
     private static func meta(
         hadWAL: Bool = true, walBase: UInt64 = 50, recorded: UInt64 = 60,
-        isCheckpointing: Bool = false
+        isCheckpointing: Bool = false, isWALSpent: Bool = false
     ) -> Meta {
         Meta(
             databaseID: DatabaseID(high: 1, low: 1), epochs: EpochTable(),
             walSalts: hadWAL ? salts : nil, walBase: CommitNumber(walBase),
             recordedCommit: CommitNumber(recorded), isCheckpointing: isCheckpointing,
-            mainFile: stamp)
+            isWALSpent: isWALSpent, mainFile: stamp)
     }
 
     private struct Row {
@@ -88,6 +88,53 @@ final class RecoveryTests: XCTestCase {
                 meta: Self.meta(hadWAL: false, walBase: 1, recorded: 1),
                 wal: nil, stamp: Self.otherStamp, expected: nil),
         ]
+        check(rows + Self.rowsOfASpentWAL)
+    }
+
+    /// The main file had every commit up to the recorded one.
+    private static var rowsOfASpentWAL: [Row] {
+        let spent = meta(isWALSpent: true)
+        let emptied = {
+            var meta = meta(hadWAL: false, walBase: 60, isWALSpent: true)
+            meta.isCheckpointing = true
+            return meta
+        }()
+        let other = Meta.WALSalts(salt1: 500, salt2: 1)
+        return [
+            Row(name: "spent, untouched", meta: spent, expected: (50, 60, 60)),
+            Row(
+                name: "spent, and a reader kept it from starting over", meta: spent,
+                wal: .init(salts: salts, commitCount: 12), expected: (50, 62, 60)),
+            Row(
+                name: "spent, and recorded commits are missing all the same", meta: spent,
+                wal: .init(salts: salts, commitCount: 9), expected: nil),
+            Row(name: "spent and emptied", meta: spent, wal: nil, expected: (60, 60, 60)),
+            Row(
+                name: "spent, emptied and begun by a new connection", meta: spent,
+                wal: .init(salts: other, commitCount: 4), expected: (60, 64, 60)),
+            Row(
+                name: "spent, emptied and begun without a commit", meta: spent,
+                wal: .init(salts: other, commitCount: 0), expected: (60, 60, 60)),
+            Row(
+                name: "spent and started over", meta: spent,
+                wal: .init(salts: next, commitCount: 3), expected: (60, 63, 60)),
+            Row(
+                name: "spent and emptied, but another program wrote", meta: spent, wal: nil,
+                stamp: otherStamp, expected: nil),
+            Row(
+                name: "spent, but the change file is lost", meta: spent, wal: nil,
+                hasChangeIndex: false, expected: nil),
+            Row(
+                name: "emptied, and checkpointed again", meta: emptied, wal: nil,
+                stamp: otherStamp, expected: (60, 60, 60)),
+            Row(
+                name: "emptied, checkpointed again, and begun by a new connection",
+                meta: emptied, wal: .init(salts: other, commitCount: 2), stamp: otherStamp,
+                expected: (60, 62, 60)),
+        ]
+    }
+
+    private func check(_ rows: [Row]) {
         for row in rows {
             let recovery = Recovery(
                 meta: row.meta, wal: row.wal, mainFile: row.stamp,
