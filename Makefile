@@ -13,6 +13,7 @@ ENDURANCE_COMMITS ?= 50000
 ENDURANCE_CHECKPOINTS ?= 100
 ENDURANCE_MEBIBYTES ?= 260
 SMALL_COMMITS ?= 1000000
+IDLE_SECONDS ?= 75
 SLOW_SECONDS ?= 3600
 # How many seeds `make sim` runs.
 SEEDS ?= 200
@@ -70,7 +71,8 @@ endurance: setup ## The long runs: histories, a million commits, a slow client (
 	@scripts/build -c release --product tidemark
 	@ENDURANCE_COMMITS=$(ENDURANCE_COMMITS) ENDURANCE_CHECKPOINTS=$(ENDURANCE_CHECKPOINTS) \
 		ENDURANCE_MEBIBYTES=$(ENDURANCE_MEBIBYTES) SMALL_COMMITS=$(SMALL_COMMITS) \
-		SLOW_SECONDS=$(SLOW_SECONDS) TIDEMARK_BINARY=$(CURDIR)/.build/release/tidemark \
+		IDLE_SECONDS=$(IDLE_SECONDS) SLOW_SECONDS=$(SLOW_SECONDS) \
+		TIDEMARK_BINARY=$(CURDIR)/.build/release/tidemark \
 		scripts/endurance
 
 .PHONY: sim

@@ -7,7 +7,7 @@ import pytest
 from load import Writer
 from pages import assert_pages_equal, fetch_image
 from states import assert_reads, server_state
-from wire import PullRequest, Refused, read_message
+from wire import PAGE_SIZE, PullRequest, Refused, read_message
 
 # Without prefetching: that would bring such a small database whole.
 PARTIAL = {"prefix": 4096, "segment_size": 8 * 4096, "prefetch": False}
@@ -99,6 +99,39 @@ def test_a_lazy_read_without_its_pin_is_refused(stopped_server, writer):
     assert (healed.revision, healed.pages) == (whole.revision, whole.pages)
     assert peer.pull(PullRequest(client_revision=healed.revision)).pages == {}
     assert stopped_server.pins() == []
+
+
+def test_the_quota_drops_pins_and_never_pages(stopped_server, writer):
+    """Replicas at more states than the quota can hold: some go, the others read right."""
+    stopped_server.stop()
+    stopped_server.arguments.append("--history-quota=64KiB")
+    stopped_server.start()
+    peer = writer.peer
+    replicas = []
+    for _ in range(6):
+        whole = peer.pull()
+        first = peer.pull(PullRequest(pages=[0]))
+        replicas.append((first.revision, whole.pages))
+        # Another state altogether. All but one page are asked for: none may look complete.
+        peer.sql("UPDATE items SET v = randomblob(1000)")
+        peer.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    quota = 2 * max(len(pages) for _, pages in replicas) * PAGE_SIZE
+    assert stopped_server.statistics()["history_bytes"] <= quota
+    kept = {pin["id"] for pin in stopped_server.pins()}
+    assert 0 < len(kept) < len(replicas)
+    stopped_server.restart(kill=True)
+    for revision, pages in replicas:
+        wanted = {page_id: page for page_id, page in pages.items() if page_id != 1}
+        request = PullRequest(server_revision=revision, pages=wanted)
+        if revision.split(".")[4] in kept:
+            assert peer.pull(request).pages == wanted
+            continue
+        with pytest.raises(Refused) as refused:
+            peer.pull(request)
+        assert refused.value.status == 410
+        healed = peer.pull(PullRequest(client_revision=revision))
+        assert healed.pages == fetch_image(peer)
+    assert stopped_server.log_text().count("event=pin_dropped") == len(replicas) - len(kept)
 
 
 @pytest.mark.parametrize("changed", [False, True], ids=["unchanged", "changed"])
