@@ -25,6 +25,15 @@ enum PageSelection: Sendable {
 }
 
 extension PullRequest {
+    /// Whether answering it may have to write down what is known of a partial replica: it begins
+    /// as one, or says which one it is. That waits for the disk.
+    package var concernsReplica: Bool {
+        if serverRevision.isEmpty && clientRevision.isEmpty {
+            return !selector.isEmpty || !querySelector.isEmpty
+        }
+        return [serverRevision, clientRevision].contains { Revision(wire: $0)?.replica != nil }
+    }
+
     /// The SQL whose pages are wanted. It counts at first contact only; elsewhere, and beside a
     /// selector, clients send none, and it is ignored.
     package var tracedQuery: String? {
