@@ -20,9 +20,9 @@ from pathlib import Path
 
 from run import Run, expect
 
-from clients import PartialReplica  # noqa: E402
-from load import Writer  # noqa: E402
-from wire import Peer  # noqa: E402
+from clients import PartialReplica
+from load import Writer
+from wire import Peer
 
 DATABASES = ("default", "second", "third")
 CHECKPOINT_INTERVAL_SECONDS = 1

@@ -13,9 +13,9 @@ import sys
 
 from run import Failure, Run, expect
 
-from clients import PartialReplica  # noqa: E402
-from states import SCAN, open_image  # noqa: E402
-from wire import Peer, statement  # noqa: E402
+from clients import PartialReplica
+from states import SCAN, open_image
+from wire import Peer, statement
 
 ROWS = 5000
 STEPS_PER_REQUEST = 500

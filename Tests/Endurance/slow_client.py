@@ -16,8 +16,8 @@ import time
 
 from run import Run, expect
 
-from load import Writer  # noqa: E402
-from wire import Peer, read_pull_answer  # noqa: E402
+from load import Writer
+from wire import Peer, read_pull_answer
 
 BYTES_PER_SECOND = 1024
 CHECKPOINT_PAGES = 200

@@ -2,12 +2,10 @@
 
 import itertools
 
-import pytest
-
 from load import Writer
 from pages import replica_contents
 from scale import CHECKPOINTS, CLIENT_SECONDS, COMMITS, MEBIBYTES
-from states import SCAN, assert_reads, server_state
+from states import SCAN, server_state
 
 STRATEGIES = {
     "prefix": {"prefix": 16 * 4096},
