@@ -6,7 +6,8 @@ import pytest
 
 from load import Writer
 from pages import assert_pages_equal, fetch_image
-from states import assert_reads, server_state
+from replica import ReplicaHung
+from states import SCAN, assert_reads, server_state
 from wire import PAGE_SIZE, PullRequest, Refused, read_message
 
 # Without prefetching: that would bring such a small database whole.
@@ -183,6 +184,28 @@ def test_the_next_pull_heals_a_replica_whose_pin_was_dropped(
         pass
     assert_pages_equal(replica, fetch_image(writer.peer))
     assert not has_lazy_reads(recording), "a healed replica read lazily"
+
+
+def test_an_application_that_hangs_for_a_dropped_pin_is_healed_by_starting_again(
+    stopped_server, writer, recording, new_replica
+):
+    """The client waits for ever for a page that is refused; a new process has to pull first."""
+    replica = new_replica(recording.url, partial=PARTIAL)
+    replica.write("INSERT INTO items VALUES(-5, 1, 'mine')")
+    stopped_server.drop_pins()
+    replica.begin("digests", SCAN)
+    with pytest.raises(ReplicaHung):
+        replica.finish(timeout=2.0)
+    assert has_lazy_reads(recording)
+    recording.pulls.clear()
+    replica.open()
+    assert replica.pull() is True
+    replica.push()
+    assert replica.pull() is True
+    assert_reads(replica, server_state(writer.peer, "the healing pull"))
+    assert replica.rows("SELECT v FROM items WHERE id = -5") == [("mine",)]
+    assert replica.rows("PRAGMA integrity_check") == [("ok",)]
+    assert not has_lazy_reads(recording)
 
 
 @pytest.mark.parametrize("threshold", [8 * 4096, 40 * 4096])
