@@ -163,7 +163,9 @@ final class AdminTests: ServerTestCase {
             Set(reply.object.keys),
             null.union([
                 "revision", "pages", "wal_pages", "wal_bytes", "main_bytes", "history_bytes",
-                "pins", "rejected_changes", "bytes_sent", "bytes_received", "long_polls",
+                "frame_bytes",
+                "pins", "dropped_pins", "rejected_changes", "bytes_sent", "bytes_received",
+                "long_polls",
             ]))
         XCTAssertEqual(reply.object["revision"] as? String, pull.revision)
         XCTAssertEqual(reply.object["pages"] as? Int, pull.databaseSize)
