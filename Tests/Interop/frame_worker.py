@@ -9,7 +9,8 @@ class Worker:
     def __init__(self):
         self.connection = None
 
-    def open(self, path, url, options):
+    def open(self, path, url, options, partial):
+        assert partial is None, "frame sync has no partial replicas"
         # Without an isolation level each statement commits by itself; transactions are explicit.
         self.connection = libsql.connect(
             path, sync_url=url, auth_token="", **{"isolation_level": None, **options}

@@ -135,6 +135,39 @@ def test_frames_that_come_right_after_a_roll(
     assert peer.sql("SELECT v FROM t WHERE id > 10") == [(0,), (1,), (2,)]
 
 
+def test_a_generation_ends_by_itself(
+    stopped_server, new_peer, new_frame_replica, assert_settled
+):
+    """At its size, where nobody pushes, when a client has pulled to the end."""
+    stopped_server.arguments = ["--generation-roll-pages=100", "--generation-quiet-time=0s"]
+    stopped_server.start()
+    peer = new_peer(stopped_server)
+    peer.sql("CREATE TABLE t(id INTEGER PRIMARY KEY, v)")
+    replica = new_frame_replica(stopped_server.url)
+    for generation in (1, 2, 3):
+        peer.sql("INSERT INTO t(v) VALUES(?)", b"x" * 200_000)
+        assert_settled(replica, peer)
+        assert replica.position == (generation, len(replica.log_frames()))
+        peer.sql("INSERT INTO t(v) VALUES(?)", b"y" * 300_000)
+        assert_settled(replica, peer)
+        assert replica.position == (generation + 1, 0)
+    assert_settled(new_frame_replica(stopped_server.url), peer)
+
+
+def test_no_generation_ends_while_somebody_pushes(
+    stopped_server, new_peer, new_frame_replica, assert_settled
+):
+    stopped_server.arguments = ["--generation-roll-pages=10"]
+    stopped_server.start()
+    peer = new_peer(stopped_server)
+    peer.sql("CREATE TABLE t(id INTEGER PRIMARY KEY, v)")
+    replica = new_frame_replica(stopped_server.url)
+    for _ in range(3):
+        replica.execute("INSERT INTO t(v) VALUES(?)", b"x" * 4096 * 20)
+        assert_settled(replica, peer)
+    assert replica.position == (1, len(replica.log_frames()))
+
+
 def test_a_large_generation_asks_once_for_a_checkpoint(
     server, peer, table, new_frame_replica, assert_settled
 ):

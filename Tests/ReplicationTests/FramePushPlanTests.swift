@@ -198,15 +198,15 @@ final class FramePushPlanTests: XCTestCase {
         let taken = FramePushPlan.Step.take(
             transactions: frames(11..<13, ends: [12]), rest: [], firstStaged: 13)
         func step(
-            _ situation: FramePushSituation, _ staged: StagedFrames? = nil,
-            _ limits: FramePushLimits
+            _ situation: FramePushSituation, _ limits: FramePushLimits,
+            _ staged: StagedFrames? = nil
         ) throws -> FramePushPlan.Step {
             try plan(11..<13, ends: [12], staged: staged, limits: limits).step(situation)
         }
         XCTAssertEqual(try step(now, limits), .askForCheckpoint(lastFrame: 10))
         XCTAssertEqual(try step(asked, limits), taken)
         // A push that has begun is not stopped.
-        XCTAssertEqual(try step(now, session, limits), taken)
+        XCTAssertEqual(try step(now, limits, session), taken)
         XCTAssertEqual(try step(now, .init(checkpointNeeded: 11)), taken)
         XCTAssertEqual(try step(now, .init(checkpointNeeded: 0)), taken)
         // Nor is a replay asked, but for its tail.
