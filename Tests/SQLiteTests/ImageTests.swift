@@ -232,14 +232,15 @@ final class ImageTests: XCTestCase {
         XCTAssertEqual(bytes.count, 2 * pageSize)
         let depth = 100_000
         bytes += [UInt8](repeating: 0, count: depth * pageSize)
+        func bigEndian(_ number: Int) -> [UInt8] {
+            (0..<4).map { UInt8(truncatingIfNeeded: number >> (24 - 8 * $0)) }
+        }
+        bytes.replaceSubrange(28..<32, with: bigEndian(depth + 2))
         for page in root..<root + depth {
             // The interior of a table without cells, whose right child is the next page.
             let start = (page - 1) * pageSize
-            let child = UInt32(page + 1)
             bytes.replaceSubrange(
-                start..<start + 12,
-                with: [5, 0, 0, 0, 0, 0x10, 0, 0]
-                    + (0..<4).map { UInt8(truncatingIfNeeded: child >> (24 - 8 * UInt32($0))) })
+                start..<start + 12, with: [5, 0, 0, 0, 0, 0x10, 0, 0] + bigEndian(page + 1))
         }
         let connection = try Connection.open(image: Pages(bytes))
         defer { connection.close() }

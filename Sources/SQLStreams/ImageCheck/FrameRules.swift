@@ -4,13 +4,18 @@ internal import Storage
 /// What can be said about pushed frames without looking into trees: numbers, sizes, headers.
 ///
 /// Every transaction is judged, because each becomes a state that others can see:
-/// - a page lies within the size before its transaction or the one after. Frames beyond the size
-///   after occur: SQLite spills its cache before it shrinks the file.
+/// - pages lie within the size before the transaction or the one after, or not far beyond. Such
+///   frames occur, and nobody ever reads them: SQLite spills its cache before a VACUUM shrinks the
+///   file, and spills what a rolled-back savepoint had grown by even later. They are bounded because
+///   the books take memory up to the highest page that ever had a frame.
 /// - a page that the database grows by is among the frames, as SQLite writes every one of them,
 ///   but for the lock page. What a hole would hold depends on whether an older, larger
 ///   database was checkpointed.
 /// - page 1 of the state after it is right for its size.
 enum FrameRules {
+    /// How far beyond the database's end a page may lie, in pages: 1 GiB.
+    static let maximumDistance: UInt32 = 1 << 18
+
     /// Empty if the frames are one or more whole transactions.
     ///
     /// - Parameters:
@@ -65,16 +70,16 @@ enum FrameRules {
 
         func end(at size: UInt32) -> String? {
             guard PageNumber(size) != nil else { return "no database has \(size) pages" }
-            guard largestPage <= max(size, sizeBefore) else {
+            let limit = max(size, sizeBefore).addingReportingOverflow(maximumDistance)
+            guard limit.overflow || largestPage <= limit.partialValue else {
                 return "page \(largestPage) is beyond the database's end at \(size) pages"
             }
             guard size > sizeBefore else { return nil }
             let hasLockPage = (sizeBefore + 1...size).contains(PageNumber.lockPage.rawValue)
             let growth = Int(size - sizeBefore) - (hasLockPage ? 1 : 0)
-            // All of `newPages` are at most `size`, by the check above.
-            guard newPages.count == growth else {
-                return "the database grows by \(growth) pages, of which"
-                    + " \(newPages.count) were pushed"
+            let count = newPages.count { $0 <= size }
+            guard count == growth else {
+                return "the database grows by \(growth) pages, of which \(count) were pushed"
             }
             return nil
         }

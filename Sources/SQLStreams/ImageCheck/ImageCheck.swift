@@ -14,15 +14,16 @@ package import Storage
 ///    nothing is used twice.
 /// 5. SQLite's `quick_check`: the touched tables, the smallest first, then everything.
 ///
-/// Steps 1 to 3 always come to their end. 4 and 5 share a time: what is not checked when it is over
-/// passes. Only the state after the last transaction is checked by 2 to 5.
+/// Steps 1 to 3 always come to their end. 4 and 5 have a time each: what is not checked when it is
+/// over passes. Only the state after the last transaction is checked by 2 to 5.
 package struct ImageCheck: Sendable {
     package struct Limits: Sendable {
-        /// For steps 4 and 5.
+        /// For step 4, and at most for step 5. Step 4 seldom needs a tenth: it reads the pushed
+        /// pages and some that lead to them.
         package var time: Duration = .milliseconds(25)
-        /// A small push is given less than `time`: this for each of its frames, but at least as
-        /// much as for a hundred.
-        package var timePerFrame: Duration = .microseconds(10)
+        /// What step 5 is given for each frame, but at least as much as for a hundred: it could go
+        /// on through the whole database, and must not cost more than the push itself.
+        package var quickCheckTimePerFrame: Duration = .microseconds(5)
         /// For step 3; a schema that takes longer is refused.
         package var schemaTime: Duration = .seconds(2)
         /// All entries of the schema together, in bytes. SQLite takes about fifty times as much to
@@ -31,7 +32,9 @@ package struct ImageCheck: Sendable {
 
         package init() {}
 
-        func time(forFrames count: Int) -> Duration { min(time, timePerFrame * max(100, count)) }
+        func quickCheckTime(frameCount: Int) -> Duration {
+            min(time, quickCheckTimePerFrame * max(100, frameCount))
+        }
     }
 
     private let limits: Limits
@@ -61,10 +64,10 @@ package struct ImageCheck: Sendable {
         let problems = FrameRules.problems(
             of: frames, baseSize: base.databaseSize, pageOne: pageOne)
         guard problems.isEmpty else { return .refused(problems) }
-        let deadline = ContinuousClock.now + limits.time(forFrames: frames.count)
         let image = PushedImage(frames: frames, base: base)
         do throws(ImageCheckStop) {
-            let (schema, trees) = try check(image, deadline: deadline)
+            let (schema, trees) = try check(image)
+            let deadline = ContinuousClock.now + limits.quickCheckTime(frameCount: frames.count)
             try QuickCheck(image, deadline: deadline).run(schema.rows, trees: trees)
             return .sound
         } catch {
@@ -80,11 +83,12 @@ package struct ImageCheck: Sendable {
 
     /// - Returns: the schema, and those of its trees that were walked, by their roots.
     private func check(
-        _ image: PushedImage, deadline: ContinuousClock.Instant
+        _ image: PushedImage
     ) throws(ImageCheckStop) -> (ImageSchema, [UInt32: ImageWalk.Tree]) {
         var walk = ImageWalk(image: image)
         let schema = try ImageSchema(image, walk: &walk, maximumSize: limits.schemaSize)
-        if schema.isChanged { try SchemaCheck(image, limits: limits).run(schema.rows) }
+        if schema.isChanged { try SchemaCheck(image, limits: limits).run(schema) }
+        let deadline = ContinuousClock.now + limits.time
         walk.isOutOfTime = { ContinuousClock.now >= deadline }
         var trees: [UInt32: ImageWalk.Tree] = [:]
         do throws(ImageCheckStop) {

@@ -6,6 +6,7 @@ struct ImageSchema {
     let rows: [SchemaRow]
     /// False if every page that holds it is as it was.
     let isChanged: Bool
+    private let baseRows: Set<SchemaRow>
     /// The roots of the base's trees.
     let baseRoots: Set<UInt32>
 
@@ -26,19 +27,21 @@ struct ImageSchema {
         let isSameRoot = old.map { $0[100...] == pageOne[100...] } ?? false
         let isChanged = schema.pages.contains { image.isPushed($0) && !($0 == 1 && isSameRoot) }
         self.isChanged = isChanged
-        baseRoots =
-            isChanged
-            ? try Self.roots(of: image.base, maximumSize: maximumSize)
-            : Set(rows.map(\.root))
+        baseRows =
+            isChanged ? try Self.rows(of: image.base, maximumSize: maximumSize) : Set(rows)
+        baseRoots = Set(baseRows.map(\.root))
     }
 
+    /// Those that the base does not have.
+    var newRows: [SchemaRow] { rows.filter { !baseRows.contains($0) } }
+
     /// None where they cannot be told: then nothing counts as known.
-    private static func roots(
+    private static func rows(
         of base: any PageSource, maximumSize: Int
-    ) throws(ImageCheckStop) -> Set<UInt32> {
+    ) throws(ImageCheckStop) -> Set<SchemaRow> {
         var walk = ImageWalk(image: PushedImage(frames: [], base: base))
         do throws(ImageCheckStop) {
-            return Set(try SchemaRows(walk: &walk, maximumSize: maximumSize).rows.map(\.root))
+            return Set(try SchemaRows(walk: &walk, maximumSize: maximumSize).rows)
         } catch .faults {
             return []
         }

@@ -70,6 +70,9 @@ struct ImageWalk {
     ) throws(ImageCheckStop) -> Tree {
         var tree = Tree()
         let page = try claimPage(root)
+        guard page.isLeaf || page.cellCount > 0 else {
+            throw .fault("page \(root) is the root of a tree and has no cells")
+        }
         if let isIndex, isIndex == page.isTable {
             throw .fault("page \(root) is the root of a tree of the wrong kind")
         }
@@ -110,7 +113,8 @@ struct ImageWalk {
                 continue
             }
             let childPage = try claimPage(child)
-            guard childPage.isTable == page.isTable,
+            // Only a root may be empty.
+            guard childPage.isTable == page.isTable, childPage.cellCount > 0,
                 areLeaves ?? childPage.isLeaf == childPage.isLeaf
             else { throw .fault("page \(child) does not fit into its tree") }
             areLeaves = childPage.isLeaf

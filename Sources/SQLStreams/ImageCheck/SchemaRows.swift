@@ -1,5 +1,5 @@
 /// A row of `sqlite_schema`, as it stands in the file.
-struct SchemaRow: Equatable {
+struct SchemaRow: Hashable {
     let type: [UInt8]
     let name: [UInt8]
     let table: [UInt8]
@@ -34,7 +34,7 @@ struct SchemaRows {
             _ = try page.checkedCells()
             for child in try page.children() {
                 let childPage = try walk.claimPage(child)
-                guard childPage.isTable else {
+                guard childPage.isTable, childPage.cellCount > 0 else {
                     throw .fault("page \(child) does not fit into its tree")
                 }
                 try read(childPage, walk: &walk, depth: depth + 1)
