@@ -53,7 +53,11 @@ struct FrameSyncEndpoint: Sendable {
 
     private func info(_ lease: DatabaseLease, _ responder: any HTTPResponder) {
         do throws(StorageError) {
+            let isFirstUse = lease.database.frameGeneration == nil
             let generation = try lease.database.beginFrameSync()
+            if isFirstUse {
+                pushes.began(generation: generation.number, of: lease.database.databaseID)
+            }
             responder.respond(
                 .json(200, FrameSyncAnswer.infoJSON(generation: generation.number)))
         } catch {
@@ -137,6 +141,7 @@ struct FrameSyncEndpoint: Sendable {
             var generation = lease.database.frameGeneration ?? seen
             if generation == seen, pushes.isQuiet(lease.database.databaseID) {
                 generation = try session.rollGeneration()
+                pushes.began(generation: generation.number, of: lease.database.databaseID)
             }
             responder.respond(Self.endOfGeneration(generation))
         } catch {

@@ -69,18 +69,22 @@ package struct FramePushPlan: Sendable {
     private let range: FrameRange
     private let frames: [WALFrame]
     private let staged: StagedFrames?
+    private let unfinished: UnfinishedPushes
     private let limits: FramePushLimits
 
     /// - Parameters:
     ///   - frames: as many as `range` has.
     ///   - staged: what the client's baton stands for; nil without one that is alive.
+    ///   - unfinished: of the database.
     package init(
-        range: FrameRange, frames: [WALFrame], staged: StagedFrames?, limits: FramePushLimits
+        range: FrameRange, frames: [WALFrame], staged: StagedFrames?,
+        unfinished: UnfinishedPushes, limits: FramePushLimits
     ) {
         precondition(frames.count == range.count, "a push has the frames of its range")
         self.range = range
         self.frames = frames
         self.staged = staged
+        self.unfinished = unfinished
         self.limits = limits
     }
 
@@ -104,6 +108,17 @@ package struct FramePushPlan: Sendable {
             return .answer(.checkpointNeeded, lastFrame: range.start - 1)
         }
         let start = range.start - before
+        // A push under way whose next frame is the server's, too: both agree on all before it.
+        let isSession = staged?.generation == situation.generation && staged?.first == newest + 1
+        if let staged, !isSession, !staged.frames.isEmpty,
+            staged.generation == situation.generation
+        {
+            // Somebody else's commit came in between.
+            return .answer(.conflict, lastFrame: before + newest)
+        }
+        if !isSession, let agreed = lastAgreedFrame(newest: before + newest, situation) {
+            return .answer(.ok, lastFrame: agreed)
+        }
         guard start > newest else {
             switch overlap {
             case .notCompared: return .compare(start...min(range.last - before, newest))
@@ -114,6 +129,30 @@ package struct FramePushPlan: Sendable {
         }
         if start == newest + 1 { return tail(frames[...], situation, before) }
         return continuation(start, situation, before)
+    }
+
+    /// Nil if the push begins at, or before, the first frame that the server may have from
+    /// somebody else, so that a comparison finds out. Otherwise the last frame before that one: the
+    /// client has to send again from there. All numbers are as in the URL.
+    private func lastAgreedFrame(newest: UInt32, _ situation: FramePushSituation) -> UInt32? {
+        let isGap = range.start > newest && range.start - newest > 1
+        let end = situation.previousEnd ?? 0
+        let firsts = unfinished.pushes.compactMap { push -> UInt32? in
+            let isOfURL = push.generation == range.generation
+            guard isOfURL || push.generation == situation.generation else { return nil }
+            let before = isOfURL ? 0 : end
+            let (first, last) = (
+                before + push.frames.lowerBound, before &+ push.frames.upperBound
+            )
+            let mayBeThis = first < range.start && (isGap || range.start - 1 <= last)
+            return mayBeThis && first <= newest ? first : nil
+        }
+        if isGap {
+            // What former processes took, nobody knows.
+            guard let since = unfinished.completeSince, since <= range.generation else { return 0 }
+            return min(newest, (firsts.min() ?? .max) - 1)
+        }
+        return firsts.min().map { $0 - 1 }
     }
 
     /// Frames that the client counts before the current generation's first one; nil if it does not
@@ -131,15 +170,8 @@ package struct FramePushPlan: Sendable {
     private func continuation(
         _ start: UInt32, _ situation: FramePushSituation, _ before: UInt32
     ) -> Step {
-        let newest = situation.lastFrame
-        let gap = Step.answer(.ok, lastFrame: before + newest)
-        guard let staged, !staged.frames.isEmpty, staged.generation == situation.generation else {
-            return gap
-        }
-        // Somebody else's commit came in between.
-        guard staged.first == newest + 1 else {
-            return .answer(.conflict, lastFrame: before + newest)
-        }
+        let gap = Step.answer(.ok, lastFrame: before + situation.lastFrame)
+        guard let staged, !staged.frames.isEmpty else { return gap }
         let index = Int(start - staged.first)
         guard index <= staged.frames.count else { return gap }
         // A batch that comes twice replaces itself.

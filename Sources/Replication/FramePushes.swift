@@ -1,5 +1,4 @@
 package import Primitives
-internal import Storage
 internal import Synchronization
 
 /// The frame pushes that are under way, and when somebody pushed last; those of all databases. Safe
@@ -7,6 +6,7 @@ internal import Synchronization
 package final class FramePushes: Sendable {
     private struct State {
         var staging: FrameStaging
+        var unfinished: [DatabaseID: UnfinishedPushes] = [:]
         /// Of databases that somebody pushed to within `quietTime`; older ones are removed.
         var lastPushes: [DatabaseID: ContinuousClock.Instant] = [:]
         var nextSweep: ContinuousClock.Instant
@@ -40,6 +40,20 @@ package final class FramePushes: Sendable {
     ) -> Result {
         let now = now()
         return state.withLock { use(&$0.staging, now) }
+    }
+
+    /// A generation of a database began in this process.
+    package func began(generation: UInt32, of database: DatabaseID) {
+        state.withLock { $0.unfinished[database, default: .init()].began(generation: generation) }
+    }
+
+    package func unfinished(of database: DatabaseID) -> UnfinishedPushes {
+        state.withLock { $0.unfinished[database] ?? UnfinishedPushes() }
+    }
+
+    /// Notes what clients of a database were told was taken.
+    func note(_ staged: StagedFrames, under baton: PushBaton, of database: DatabaseID) {
+        state.withLock { $0.unfinished[database, default: .init()].note(staged, under: baton) }
     }
 
     /// Notes that somebody pushes to a database.

@@ -41,7 +41,9 @@ package struct FramePushing: Sendable {
             pushes.withStaging { $0.frames(baton, of: database.databaseID, now: $1) }
         }
         let live = staged == nil ? nil : baton
-        let plan = FramePushPlan(range: range, frames: frames, staged: staged, limits: limits)
+        let plan = FramePushPlan(
+            range: range, frames: frames, staged: staged,
+            unfinished: pushes.unfinished(of: database.databaseID), limits: limits)
         do {
             var step = plan.step(FramePushSituation(generation))
             if case .compare(let stored) = step {
@@ -91,16 +93,18 @@ package struct FramePushing: Sendable {
             $0.store(rest, under: baton, of: database.databaseID, now: $1)
         }
         if let refusal, !rest.frames.isEmpty { throw FramePushFailure.staging(refusal) }
-        guard !transactions.isEmpty else { return refusal == nil ? baton : nil }
         do {
-            let reasons = try check(database, session, transactions)
-            guard reasons.isEmpty else { throw FramePushFailure.refused(reasons: reasons) }
-            try session.apply(transactions)
+            if !transactions.isEmpty {
+                let reasons = try check(database, session, transactions)
+                guard reasons.isEmpty else { throw FramePushFailure.refused(reasons: reasons) }
+                try session.apply(transactions)
+            }
         } catch {
             // The client meets a gap when it goes on, and begins again.
             end(baton)
             throw error
         }
+        pushes.note(rest, under: baton, of: database.databaseID)
         return refusal == nil ? baton : nil
     }
 

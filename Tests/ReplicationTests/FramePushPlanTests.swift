@@ -19,13 +19,24 @@ final class FramePushPlanTests: XCTestCase {
 
     private func plan(
         _ range: Range<UInt32>, ends: Set<UInt32> = [], generation: UInt32 = 3,
-        staged: StagedFrames? = nil, limits: FramePushLimits = FramePushLimits()
+        staged: StagedFrames? = nil, unfinished: [(UInt32, ClosedRange<UInt32>)] = [],
+        completeSince: UInt32? = 1, limits: FramePushLimits = FramePushLimits()
     ) throws -> FramePushPlan {
-        FramePushPlan(
+        var pushes = UnfinishedPushes()
+        if let completeSince { pushes.began(generation: completeSince) }
+        for (index, (generation, range)) in unfinished.enumerated() {
+            pushes.note(
+                StagedFrames(
+                    generation: generation, first: range.lowerBound,
+                    frames: frames(range.lowerBound..<range.upperBound + 1)),
+                under: PushBaton("\(index)"))
+        }
+        return FramePushPlan(
             range: try XCTUnwrap(
                 FrameRange(
                     generation: generation, start: range.lowerBound, end: range.upperBound)),
-            frames: frames(range, ends: ends), staged: staged, limits: limits)
+            frames: frames(range, ends: ends), staged: staged, unfinished: pushes,
+            limits: limits)
     }
 
     private let now = FramePushSituation(generation: 3, lastFrame: 10, previousEnd: 50)
@@ -188,6 +199,85 @@ final class FramePushPlanTests: XCTestCase {
                 try plan(14..<16, ends: [15], staged: staged).step(now),
                 .answer(status, lastFrame: 10), "\(generation), \(first)")
         }
+    }
+
+    /// Frames 9 to 14 were taken once and then lost, and somebody else committed 9 and 10.
+    func testWhoeverMayHaveOtherFramesSendsAgainFromWhereAllAgreed() throws {
+        let lost: [(UInt32, ClosedRange<UInt32>)] = [(3, 9...14)]
+        func step(
+            _ range: Range<UInt32>, staged: StagedFrames? = nil
+        ) throws -> FramePushPlan.Step {
+            try plan(range, ends: [range.upperBound - 1], staged: staged, unfinished: lost)
+                .step(now)
+        }
+        for range: Range<UInt32> in [10..<12, 11..<12, 12..<14, 15..<20, 16..<17] {
+            XCTAssertEqual(try step(range), .answer(.ok, lastFrame: 8), "\(range)")
+        }
+        // These are compared where it matters.
+        XCTAssertEqual(try step(9..<12), .compare(9...10))
+        XCTAssertEqual(try step(1..<12), .compare(1...10))
+        // This one has just been compared, and is not asked again.
+        let session = StagedFrames(generation: 3, first: 11, frames: [])
+        XCTAssertEqual(
+            try step(11..<12, staged: session),
+            .take(transactions: frames(11..<12, ends: [11]), rest: [], firstStaged: 12))
+        // Nobody committed since, or the frames are behind all that.
+        XCTAssertEqual(
+            try plan(15..<16, unfinished: [(3, 11...14)]).step(now), .answer(.ok, lastFrame: 10))
+        XCTAssertEqual(
+            try plan(11..<12, ends: [11], unfinished: [(3, 5...9), (2, 9...14)]).step(now),
+            .take(transactions: frames(11..<12, ends: [11]), rest: [], firstStaged: 12))
+    }
+
+    func testAGapBehindARestartIsComparedFromTheBeginning() throws {
+        for since in [nil, 4 as UInt32?] {
+            XCTAssertEqual(
+                try plan(12..<13, completeSince: since).step(now), .answer(.ok, lastFrame: 0))
+            XCTAssertEqual(
+                try plan(11..<12, ends: [11], completeSince: since).step(now),
+                .take(transactions: frames(11..<12, ends: [11]), rest: [], firstStaged: 12))
+        }
+        XCTAssertEqual(
+            try plan(12..<13, completeSince: 3).step(now), .answer(.ok, lastFrame: 10))
+    }
+
+    /// Generation 2 ended with frame 50.
+    func testUnfinishedPushesAreRememberedThroughARoll() throws {
+        let rows: [(UInt32, ClosedRange<UInt32>, UInt32, UInt32)] = [
+            (2, 51...58, 55, 50), (2, 48...58, 55, 47), (3, 1...8, 55, 50), (3, 4...8, 55, 53),
+            (2, 48...58, 63, 47),
+        ]
+        for (generation, range, start, agreed) in rows {
+            XCTAssertEqual(
+                try plan(
+                    start..<start + 1, generation: 2, unfinished: [(generation, range)]
+                ).step(now), .answer(.ok, lastFrame: agreed), "\(generation), \(range)")
+        }
+    }
+
+    func testACommitTakesAPushOffTheList() throws {
+        var pushes = UnfinishedPushes()
+        let (one, two) = (PushBaton("1"), PushBaton("2"))
+        func staged(_ generation: UInt32, _ range: Range<UInt32>) -> StagedFrames {
+            StagedFrames(
+                generation: generation, first: range.lowerBound, frames: frames(range))
+        }
+        pushes.note(staged(3, 5..<9), under: one)
+        pushes.note(staged(3, 5..<7), under: one)
+        XCTAssertEqual(pushes.pushes.map(\.frames), [5...8], "the client may know of all of them")
+        pushes.note(staged(3, 5..<20), under: two)
+        pushes.note(staged(3, 9..<9), under: one)
+        XCTAssertEqual(pushes.pushes.map(\.frames), [5...19])
+        pushes.note(staged(4, 1..<3), under: one)
+        XCTAssertEqual(pushes.pushes.count, 2)
+        pushes.note(staged(5, 1..<3), under: one)
+        XCTAssertEqual(pushes.pushes.map(\.generation), [5])
+        for index in 0..<UInt32(500) {
+            pushes.note(staged(5, index + 1..<index + 3), under: PushBaton("b\(index)"))
+        }
+        XCTAssertLessThanOrEqual(pushes.pushes.count, UnfinishedPushes.limit)
+        XCTAssertEqual(pushes.pushes.map(\.frames.lowerBound).min(), 1)
+        XCTAssertEqual(pushes.pushes.map(\.frames.upperBound).max(), 501)
     }
 
     func testALongGenerationAsksOnceForItsEnd() throws {
