@@ -213,6 +213,9 @@ class Model:
         self.generation = 0
         self.staged = {}  # Baton -> (generation, first frame, frames).
         self.has_asked = False
+        # Whether a client can hold for the server's what was only staged: then the server may ask
+        # anyone to send again from further back, to see who is who.
+        self.has_doubts = False
 
     def begin(self):
         if self.generation == 0:
@@ -250,13 +253,18 @@ class Model:
     def expect(self, generation, start, frames, baton):
         """What has to be answered to a push, and what it does: (status, newest, effect).
 
-        `newest` is None where any lower number is right, too. The effect is the transactions to
-        append and the frames to stage, or None.
+        The status is "gap" where frames are missing: see `Seed.check_resend`. The effect is the
+        transactions to append and the frames to stage, or None.
         """
         offset = self.offset(generation, start)
         if offset is None:
             return "conflict", None, None
         first = start - offset
+        session = self.staged.get(baton)
+        if session is not None and (session[0] != self.generation or not session[2]):
+            session = (self.generation, self.newest + 1, [])
+        elif session is not None and session[1] != self.newest + 1:
+            return "conflict", offset + self.newest, None
         stored = self.frames[self.generation]
         overlap = frames[: max(0, self.newest - first + 1)]
         if overlap:
@@ -264,16 +272,11 @@ class Model:
                 return "conflict", offset + self.newest, None
             if len(overlap) == len(frames):
                 return "ok", start + len(frames) - 1, ([], [])
-        session = self.staged.get(baton)
         tail = frames[len(overlap) :]
         begins = max(first, self.newest + 1)
         if begins > self.newest + 1:
-            if session is None or session[0] != self.generation or not session[2]:
-                return "gap", None, None
-            if session[1] != self.newest + 1:
-                return "conflict", offset + self.newest, None
-            index = begins - session[1]
-            if index > len(session[2]):
+            index = begins - self.newest - 1
+            if session is None or index > len(session[2]):
                 return "gap", None, None
             tail = session[2][:index] + tail
         elif (

@@ -123,6 +123,24 @@ def test_a_lost_push_answer_and_another_writer(server, peer, table, new_proxy, n
         replica.sync()
 
 
+def test_a_lost_push_answer_and_a_long_transaction_of_another(
+    server, peer, table, new_proxy, new_frame_replica
+):
+    """What the client sends again is right in its first frame, and wrong in the next ones, which
+    end within the other's transaction."""
+    proxy = new_proxy(server)
+    replica = new_frame_replica(proxy.url)
+    replica.execute("INSERT INTO t VALUES(10, 'mine')")
+    proxy.cut = lambda path, body: 0 if is_push(path, body) else None
+    sync_with_losses(replica)
+    proxy.cut = nothing
+    peer.sql("INSERT INTO t VALUES(11, ?)", b"theirs" * 5000)
+    replica.execute("INSERT INTO t VALUES(12, 'mine')")
+    with pytest.raises(ReplicaError, match=CONFLICT):
+        replica.sync()
+    assert peer.sql("SELECT id FROM t WHERE id >= 10") == [(10,), (11,)]
+
+
 def sync_with_losses(replica):
     """Some of the client's losses are errors, some are not; either way nothing was confirmed."""
     before = replica.position
