@@ -2,6 +2,7 @@ internal import HTTP
 internal import Logging
 internal import Primitives
 internal import Replication
+internal import SQLStreams
 internal import Storage
 internal import WireProtocol
 
@@ -20,7 +21,19 @@ struct FrameSyncEndpoint: Sendable {
             quietTime: options.quietTime)
         pushing = FramePushing(
             limits: options.limits, pushes: pushes,
-            check: { (_, _, _) throws(StorageError) in [] })
+            check: Self.faults)
+    }
+
+    /// What keeps frames from being the newest commits of a database.
+    private static func faults(
+        of frames: [WALFrame], in database: Database
+    ) throws(StorageError) -> [String] {
+        let head = try database.snapshot()
+        defer { head.release() }
+        switch try ImageCheck().verdict(on: frames, over: head) {
+        case .sound: return []
+        case .refused(let reasons): return reasons
+        }
     }
 
     /// Call on a worker: it waits for the disk.

@@ -14,7 +14,7 @@ package struct FramePushing: Sendable {
     /// Says what is wrong with the database that whole transactions would make of the newest
     /// state; empty if nothing is.
     package typealias Check =
-        @Sendable (Database, WriterSession, [WALFrame]) throws(StorageError) -> [String]
+        @Sendable ([WALFrame], Database) throws(StorageError) -> [String]
 
     private let limits: FramePushLimits
     private let pushes: FramePushes
@@ -95,7 +95,7 @@ package struct FramePushing: Sendable {
         if let refusal, !rest.frames.isEmpty { throw FramePushFailure.staging(refusal) }
         do {
             if !transactions.isEmpty {
-                let reasons = try check(database, session, transactions)
+                let reasons = try check(transactions, database)
                 guard reasons.isEmpty else { throw FramePushFailure.refused(reasons: reasons) }
                 try session.apply(transactions)
             }

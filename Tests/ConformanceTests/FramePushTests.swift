@@ -222,6 +222,79 @@ final class FramePushTests: ServerTestCase {
             hasBaton: true)
     }
 
+    // MARK: images that cannot be kept
+
+    func testABadImageIsRefusedAndLeavesNoTrace() throws {
+        let client = try makeClient()
+        let database = client.database
+        let first = client.frames.count + 1
+        let before = try revision(client)
+        let size = try database.export().bytes
+        func frames(_ change: (inout WireFrame) -> Void) -> [WireFrame] {
+            var one = WireFrame(
+                page: 1, databaseSize: UInt32(client.pages.count), content: client.pages[0])
+            change(&one)
+            return [one]
+        }
+        let bad: [(String, [WireFrame])] = [
+            ("page 0", frames { $0.page = 0 }),
+            ("a page beyond the size", frames { $0.page = 4_000_000 }),
+            ("growth by a hole", frames { $0.databaseSize = 4_000_000 }),
+            ("no SQLite file", frames { $0.content[0] ^= 1 }),
+            ("another page size", frames { $0.content[16] = 0x20 }),
+            ("no WAL", frames { $0.content[18] = 1 }),
+            ("reserved bytes", frames { $0.content[20] = 8 }),
+            ("a size of 0", frames { $0.content.replaceSubrange(28..<32, with: [0, 0, 0, 0]) }),
+            ("UTF-16", frames { $0.content[59] = 2 }),
+            ("garbage", frames { $0.content = [UInt8](repeating: 7, count: 4096) }),
+            (
+                "a tree of garbage",
+                frames {
+                    $0.page = 2
+                    $0.content = [UInt8](repeating: 7, count: 4096)
+                }
+            ),
+        ]
+        for (what, frames) in bad {
+            let reply = try client.pushReply(first..<first + 1, frames: frames)
+            assertFailure(reply, 422, "frames_refused", what)
+        }
+        XCTAssertEqual(try revision(client), before)
+        XCTAssertEqual(try database.export().bytes == size, true)
+        XCTAssertEqual(try client.pullReply(from: first).status, 400)
+        // Also when it came in two batches.
+        let half = client.pages[0]
+        let staged = try client.pushReply(
+            first..<first + 1, frames: [WireFrame(page: 1, databaseSize: 0, content: half)])
+        let baton = try XCTUnwrap(staged.object["baton"] as? String)
+        assertFailure(
+            try client.pushReply(first + 1..<first + 2, baton: baton, frames: bad[10].1), 422,
+            "frames_refused")
+        assertAnswer(
+            try client.pushReply(first + 1..<first + 2, baton: baton, frames: bad[10].1), "ok",
+            first - 1)
+        try client.commit("INSERT INTO t(v) VALUES('sound')")
+        try client.push()
+        try assertInSync(client)
+    }
+
+    func testWhatReplicasCannotHoldIsRefused() throws {
+        for sql in [
+            "CREATE VIRTUAL TABLE f USING fts5(x)", "CREATE TABLE turso_cdc(a)",
+            "CREATE TABLE g(a, b AS (a + 1) STORED)",
+        ] {
+            let client = try makeClient()
+            let before = try revision(client)
+            let first = client.frames.count + 1
+            try client.commit(sql)
+            let reply = try client.pushReply(first..<client.frames.count + 1)
+            assertFailure(reply, 422, "frames_refused", sql)
+            XCTAssertEqual(try revision(client), before, sql)
+            XCTAssertEqual(
+                try client.database.sql("SELECT count(*) FROM sqlite_schema").rows, [["1"]])
+        }
+    }
+
     // MARK: clients
 
     func testAClientThatMissedTheRollCountsOn() throws {

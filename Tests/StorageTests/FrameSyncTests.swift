@@ -330,6 +330,90 @@ final class FrameSyncTests: XCTestCase {
         }
     }
 
+    /// What a crash at any operation leaves serves the same frames, up to the newest commit.
+    func testEveryCrashLeavesTheFramesThatWereThere() {
+        forEachSeed(count: 2) { generator in
+            let fixture = try self.makeFixture(minimumFrameCount: 9)
+            defer { fixture.tearDown() }
+            let recorder = CrashImages(
+                folder: URL(fileURLWithPath: fixture.path(.default, "meta"))
+                    .deletingLastPathComponent().resolvingSymlinksInPath().path,
+                generator: SeededGenerator(seed: generator.next()), oneIn: 7)
+            var client = try self.begin(fixture)
+            var acknowledged = [try self.database(fixture).head.revision.commit]
+            var contents = [acknowledged[0]: client.image]
+            recorder.mark = 1
+            recorder.begin()
+            defer { recorder.end() }
+            for step in 0..<14 {
+                let before = try self.database(fixture).head.revision.commit
+                if generator.chance(2) {
+                    try fixture.execute(Self.statement(step, &generator))
+                } else {
+                    try self.pull(&client, fixture)
+                    let frames = try self.write(
+                        [Self.statement(step, &generator)], on: &client)
+                    if !frames.isEmpty { try self.push(frames, fixture) }
+                }
+                let head = try self.database(fixture).head.revision.commit
+                if head > before {
+                    contents[head] = try fixture.image(of: self.database(fixture).snapshot())
+                    acknowledged.append(head)
+                    recorder.mark = acknowledged.count
+                }
+                if step == 9 { _ = try self.roll(fixture) }
+            }
+            recorder.end()
+            try require(recorder.images.count > 5, "only \(recorder.images.count) images")
+            for (index, image) in recorder.images.enumerated() {
+                do {
+                    try self.check(image, acknowledged, contents)
+                } catch {
+                    throw Mismatch("image \(index), \(image.moment): \(error)")
+                }
+            }
+        }
+    }
+
+    private func check(
+        _ crash: CrashImages.Image, _ acknowledged: [CommitNumber],
+        _ contents: [CommitNumber: [UInt8]]
+    ) throws {
+        let folder = try TemporaryFolder()
+        defer { folder.remove() }
+        try crash.write(to: folder.file("databases/default"))
+        let fixture = try StorageFixture(directory: folder.path)
+        defer { fixture.tearDown() }
+        let database = try database(fixture)
+        let head = database.head.revision.commit
+        try require(head >= acknowledged[crash.mark - 1], "an acknowledged commit is lost")
+        guard let generation = database.frameGeneration else {
+            throw Mismatch("the generation is gone")
+        }
+        try require(generation.number <= 2, "generation \(generation.number)")
+        var client = Client(
+            image: try fixture.image(of: database.generationBase(generation.number)),
+            generation: generation.number, lastFrame: 0)
+        var commit = generation.base.commit
+        try require(contents[commit].map { $0 == client.image } ?? true, "the base")
+        while let frames = try frames(
+            fixture, generation.number, from: client.lastFrame + 1, limit: 1)
+        {
+            client.apply(frames)
+            commit = commit.next
+            try require(
+                contents[commit].map { $0 == client.image } ?? true,
+                "the frames of commit \(commit.rawValue)")
+        }
+        try require(commit == head, "frames reach to \(commit.rawValue), not \(head.rawValue)")
+        try checkSame(client, fixture, "after the crash")
+        let pushed = try write(["INSERT INTO t (v) VALUES (randomblob(9000))"], on: &client)
+        try push(pushed, fixture)
+        try checkSame(client, fixture, "life goes on")
+        try fixture.reopen()
+        try checkSame(client, fixture, "and on")
+    }
+
     private static func statement(_ step: Int, _ generator: inout SeededGenerator) -> String {
         let size = generator.number(1...6000)
         switch generator.number(0...9) {

@@ -77,7 +77,7 @@ struct RecordLog {
         try next.synchronize()
         try Directory.renameReplacing(temporary, to: path)
         // From here on the old file has no name, whether or not the next call succeeds.
-        file = next
+        file = next.known(as: path)
         size = Int64(bytes.count)
         sequence = newSequence
         try Directory.synchronize(directory)
