@@ -62,7 +62,7 @@ crash: test-setup ## Kill the server under load, again and again (KILL_ROUNDS=20
 sim: setup ## Run the seeded models: SEEDS=200 of them, or SEED=n alone
 	@scripts/build --build-tests
 	@TIDEMARK_SEEDS=$(SEEDS) $(if $(SEED),TIDEMARK_SEED=$(SEED)) \
-		swift test --skip-build --filter 'DatabaseStateTests|StoreModelTests|CrashTests'
+		swift test --skip-build --filter 'DatabaseStateTests|StoreModelTests|CrashTests|FaultTests'
 
 .PHONY: check
 check: lint test ## What a change has to pass
