@@ -6,7 +6,7 @@ import XCTest
 final class DatabaseStateTests: XCTestCase {
     /// Random commits, pins, checkpoints and restarts against a plain map of page versions.
     func testPinsReadWhatTheirCommitHeld() {
-        forEachSeed { generator in
+        forEachSeed(count: 40) { generator in
             var files = SimulatedFiles()
             for _ in 0..<120 {
                 switch generator.number(0...99) {
@@ -32,7 +32,7 @@ final class DatabaseStateTests: XCTestCase {
     func testReplicasSeeWhatTheyMust() {
         var dropCount = 0
         var cancelCount = 0
-        forEachSeed { generator in
+        forEachSeed(count: 40) { generator in
             var files = SimulatedFiles(
                 limits: HistoryLimits(
                     minimumQuota: generator.number(0...60),
