@@ -28,7 +28,7 @@ package final class PublicEndpoints: HTTPHandler {
         self.workers = workers
         self.configuration = configuration
         self.logger = logger
-        pull = PullEndpoint(configuration: configuration, logger: logger)
+        pull = PullEndpoint(configuration: configuration, workers: workers, logger: logger)
         pipeline = PipelineEndpoint(configuration: configuration, logger: logger)
     }
 

@@ -1,3 +1,4 @@
+internal import Execution
 internal import HTTP
 internal import Logging
 internal import Primitives
@@ -11,9 +12,11 @@ internal import WireProtocol
 struct PullEndpoint: Sendable {
     let answering: PullAnswering
     let queryTrace: QueryTrace
+    let workers: WorkerPool
     let logger: Logger
 
-    init(configuration: EndpointConfiguration, logger: Logger) {
+    init(configuration: EndpointConfiguration, workers: WorkerPool, logger: Logger) {
+        self.workers = workers
         answering = PullAnswering(longPollLimit: configuration.longPollLimit)
         var limits = QueryTrace.Limits()
         limits.time = configuration.bootstrapQueryTimeout
@@ -86,8 +89,21 @@ struct PullEndpoint: Sendable {
         responder.respond(answer.response)
     }
 
+    /// On the caller's thread, an event loop perhaps, or on a worker if the disk may be waited for.
     private func respond(
         to request: PullRequest, lease: DatabaseLease, traced: [PageNumber]? = nil,
+        responder: any HTTPResponder, mayWait: Bool
+    ) {
+        guard request.concernsReplica else {
+            return answer(request, lease: lease, responder: responder, mayWait: mayWait)
+        }
+        workers.submit {
+            answer(request, lease: lease, traced: traced, responder: responder, mayWait: mayWait)
+        }
+    }
+
+    private func answer(
+        _ request: PullRequest, lease: DatabaseLease, traced: [PageNumber]? = nil,
         responder: any HTTPResponder, mayWait: Bool
     ) {
         do throws(PullFailure) {

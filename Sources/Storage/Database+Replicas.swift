@@ -60,9 +60,15 @@ extension Database {
         if mustRecord { try recordReplicas() }
     }
 
-    /// A replica was sent pages of its base; ids.
+    /// A client that bootstraps in several requests was sent pages of its base; ids.
     package func replica(_ id: ReplicaID, received pages: [Range<UInt32>]) {
         state.withLock { $0.books.replica(id, received: pages) }
+    }
+
+    /// A client reads pages that it misses: it is no bootstrap in several requests. What it was
+    /// sent says nothing of what it has, because it may lose an answer and go on.
+    package func replicaMissesPages(_ id: ReplicaID) {
+        state.withLock { $0.books.replicaMissesPages(id) }
     }
 
     /// The replicas that history is kept for, the one used last first.
