@@ -79,7 +79,7 @@ endurance: setup ## The long runs: histories, a million commits, a slow client (
 sim: setup ## Run the seeded models: SEEDS=200 of them, or SEED=n alone
 	@scripts/build --build-tests
 	@TIDEMARK_SEEDS=$(SEEDS) $(if $(SEED),TIDEMARK_SEED=$(SEED)) \
-		swift test --skip-build --filter 'DatabaseStateTests|StoreModelTests|CrashTests'
+		swift test --skip-build --filter 'DatabaseStateTests|StoreModelTests|CrashTests|FaultTests'
 
 .PHONY: check
 check: lint test ## What a change has to pass

@@ -167,10 +167,10 @@ extension Database {
             var bytes = [UInt8](repeating: 0, count: count * size)
             try walFile.readBytes(
                 into: &bytes, at: WALScanner.frameOffset(ledger.walFrame(of: next)))
-            try file.write(bytes, at: Int64(next - 1) * Int64(size))
+            try file.write(bytes, at: Int64(next - 1) * Int64(size), for: .frames)
             next += UInt32(count)
         }
-        try file.synchronize()
+        try file.synchronize(for: .frames)
     }
 
     func rollGeneration() throws(StorageError) -> FrameGeneration {

@@ -165,7 +165,7 @@ extension Database {
         do throws(StorageError) {
             let images = try copy(doomed, to: slots)
             if isDurable {
-                try historyFile.synchronize()
+                try historyFile.synchronize(for: .historyImages)
                 try record(images: images)
             }
             return images
@@ -190,7 +190,8 @@ extension Database {
                 try unsafe walFile.read(into: buffer, at: WALScanner.pageOffset(frame: frame))
             }
             let content = UnsafeRawBufferPointer(buffer)
-            try unsafe historyFile.write(content, at: Int64(slot * pageSize))
+            try unsafe historyFile.write(
+                content, at: Int64(slot * pageSize), for: .historyImages)
             images.append(
                 (
                     image.page,
@@ -228,9 +229,13 @@ extension Database {
             )
         }
         let size = Int64(slotCount * pageSize)
-        if try historyFile.size() > size { try historyFile.truncate(to: size) }
+        if try historyFile.size() > size { try historyFile.truncate(to: size, for: .historyEnd) }
         let result = historyLog.withLock { log -> Result<Void, StorageError> in
-            guard log.wantsRewrite(replicaCount: replicaCount, imageCount: imageCount) else {
+            guard
+                log.wantsRewrite(
+                    replicaCount: replicaCount, imageCount: imageCount,
+                    beyond: options.historyLogRewriteSize)
+            else {
                 return .success(())
             }
             let (changes, replicas, images) = state.withLock { state in

@@ -86,7 +86,7 @@ private struct WALFrameWriter {
             var bytes: [UInt8] = []
             bytes.reserveCapacity(part.count * WALScanner.frameSize)
             for frame in part { append(frame, to: &bytes) }
-            try file.write(bytes, at: WALScanner.frameOffset(number + 1))
+            try file.write(bytes, at: WALScanner.frameOffset(number + 1), for: .pushedFrames)
             for frame in part {
                 number += 1
                 observer.walFrameWritten(
@@ -94,7 +94,7 @@ private struct WALFrameWriter {
             }
             done += part.count
         }
-        try file.synchronize()
+        try file.synchronize(for: .pushedCommit)
     }
 
     /// Flushed before any frame: frames of the WAL's former life must not count any more when new
@@ -110,9 +110,9 @@ private struct WALFrameWriter {
         }
         bytes.appendBigEndian(checksum.0)
         bytes.appendBigEndian(checksum.1)
-        try file.write(bytes, at: 0)
+        try file.write(bytes, at: 0, for: .pushedWALHeader)
         observer.walHeaderWritten(salt1: head.salts.0, salt2: head.salts.1)
-        try file.synchronize()
+        try file.synchronize(for: .pushedWALHeader)
     }
 
     private mutating func append(_ frame: WALFrame, to bytes: inout [UInt8]) {

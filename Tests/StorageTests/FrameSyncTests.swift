@@ -335,11 +335,10 @@ final class FrameSyncTests: XCTestCase {
         forEachSeed(count: 2) { generator in
             let fixture = try self.makeFixture(minimumFrameCount: 9)
             defer { fixture.tearDown() }
-            let recorder = CrashImages(
-                folder: URL(fileURLWithPath: fixture.path(.default, "meta"))
-                    .deletingLastPathComponent().resolvingSymlinksInPath().path,
-                generator: SeededGenerator(seed: generator.next()), oneIn: 7)
             var client = try self.begin(fixture)
+            let recorder = try CrashImages(
+                root: URL(fileURLWithPath: fixture.directory).resolvingSymlinksInPath().path,
+                generator: SeededGenerator(seed: generator.next()), perName: 0, oneIn: 7)
             var acknowledged = [try self.database(fixture).head.revision.commit]
             var contents = [acknowledged[0]: client.image]
             recorder.mark = 1
@@ -381,7 +380,7 @@ final class FrameSyncTests: XCTestCase {
     ) throws {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
-        try crash.write(to: folder.file("databases/default"))
+        try crash.disk.write(to: folder.path)
         let fixture = try StorageFixture(directory: folder.path)
         defer { fixture.tearDown() }
         let database = try database(fixture)

@@ -47,14 +47,16 @@ struct GenerationFiles {
         directory: String, databaseID: DatabaseID
     ) throws(StorageError) -> (files: GenerationFiles, current: Current?) {
         let (log, bodies) = try RecordLog.open(
-            directory: directory, name: "generations", magic: "TMGENS01", databaseID: databaseID)
+            directory: directory, name: "generations", magic: "TMGENS01", databaseID: databaseID,
+            purposes: .generations)
         var files = GenerationFiles(directory: directory, log: log)
         guard let (current, past) = decode(bodies) else { return (files, nil) }
         files.past = past
         if let current {
             let file = try File(path: files.path(current.number), mode: .create)
             // What follows is from a checkpoint that never began.
-            try file.truncate(to: Int64(current.archivedEnds.last ?? 0) * Int64(frameSize))
+            let end = Int64(current.archivedEnds.last ?? 0) * Int64(frameSize)
+            if try file.size() > end { try file.truncate(to: end, for: .unrecordedFrames) }
             files.frames = file
         }
         try files.removeForgotten(current: current?.number)
@@ -80,9 +82,10 @@ struct GenerationFiles {
     ) throws(StorageError) {
         guard !isClosed else { throw .closed }
         let file = try File(path: path(current.number), mode: .create)
-        try file.truncate(to: 0)
-        try file.synchronize()
-        try Directory.synchronize(directory)
+        // A roll that failed may have left one.
+        try file.truncate(to: 0, for: .newFrames)
+        try file.synchronize(for: .newFrames)
+        try Directory.synchronize(directory, for: .newFrames)
         var remembered = past
         if let ended {
             remembered.append(
@@ -128,7 +131,9 @@ struct GenerationFiles {
         for name in try Directory.names(in: directory) where name.hasPrefix("frames.") {
             let number = UInt32(name.dropFirst("frames.".count))
             let isKept = past.contains { $0.number == number && $0.isKept }
-            if number != current && !isKept { try Directory.removeFile(directory + "/" + name) }
+            if number != current && !isKept {
+                try Directory.removeFile(directory + "/" + name, for: .forgottenFrames)
+            }
         }
     }
 

@@ -34,7 +34,8 @@ struct HistoryLog {
         directory: String, databaseID: DatabaseID, required: UInt64
     ) throws(StorageError) -> (log: HistoryLog, content: Content?) {
         let (log, bodies) = try RecordLog.open(
-            directory: directory, name: "history.log", magic: "TMHIST01", databaseID: databaseID)
+            directory: directory, name: "history.log", magic: "TMHIST01", databaseID: databaseID,
+            purposes: .history)
         var history = HistoryLog(log: log)
         if log.sequence >= required, let content = decode(bodies) { return (history, content) }
         try history.clear(after: required)
@@ -63,9 +64,11 @@ struct HistoryLog {
     }
 
     /// Whether the file repeats itself, or speaks of what is gone, so much that a rewrite pays.
-    func wantsRewrite(replicaCount: Int, imageCount: Int) -> Bool {
+    ///
+    /// - Parameter limit: bytes that are fine unless nothing of them is needed.
+    func wantsRewrite(replicaCount: Int, imageCount: Int, beyond limit: Int64) -> Bool {
         let needed = Int64(replicaCount * Self.replicaSize + imageCount * Self.imageSize)
-        return size > 1 << 16 && size > 4 * needed || needed == 0 && size > 64
+        return size > limit && size > 4 * needed || needed == 0 && size > 64
     }
 
     // MARK: bytes
