@@ -147,6 +147,28 @@ struct TreePage {
         return cells
     }
 
+    /// Sees that the types in a record's header fill the record, which `quick_check` does not. A
+    /// header that goes on in overflow pages is not read.
+    ///
+    /// - Parameter cell: has a payload.
+    func checkRecord(of cell: Cell) throws(ImageCheckStop) {
+        var position = cell.local.lowerBound
+        let size = Int(clamping: try varint(&position))
+        guard size <= cell.payloadSize else { throw recordFault }
+        let end = cell.local.lowerBound + size
+        guard end <= cell.local.upperBound else { return }
+        var content = size
+        while position < end {
+            guard let length = RecordFormat.length(ofType: try varint(&position)),
+                length <= cell.payloadSize
+            else { throw recordFault }
+            content += length
+        }
+        guard position == end, content == cell.payloadSize else { throw recordFault }
+    }
+
+    private var recordFault: ImageCheckStop { .fault("a record in page \(number) is damaged") }
+
     private func takeFreeBlocks(_ use: inout ByteMap) throws(ImageCheckStop) {
         var block = bytes.bigEndian16(at: header + 1)
         while block != 0 {
@@ -184,6 +206,21 @@ private struct ByteMap {
             start += length
         }
         return true
+    }
+}
+
+/// https://www.sqlite.org/fileformat2.html#record_format
+enum RecordFormat {
+    /// How many bytes a value of a serial type takes; nil for the reserved types.
+    static func length(ofType type: UInt64) -> Int? {
+        switch type {
+        case 0, 8, 9: 0
+        case 1...4: Int(type)
+        case 5: 6
+        case 6, 7: 8
+        case 12...: Int(clamping: (type - 12) / 2)
+        default: nil
+        }
     }
 }
 
