@@ -63,11 +63,11 @@ extension SchemaRow {
     /// Decodes a record: https://www.sqlite.org/fileformat2.html#record_format
     init?(record: [UInt8]) {
         var position = 0
-        guard let size = record[...].varint(at: &position), size <= record.count else { return nil }
+        guard let size = record.varint(at: &position), size <= record.count else { return nil }
         var content = Int(size)
         var columns: [ArraySlice<UInt8>?] = []
         while columns.count < 5 {
-            guard position < Int(size), let type = record[..<Int(size)].varint(at: &position),
+            guard position < Int(size), let type = record.varint(at: &position),
                 let length = RecordFormat.length(ofType: type), length <= record.count - content
             else { return nil }
             // Text, NULL or a number; `number` reads the latter.

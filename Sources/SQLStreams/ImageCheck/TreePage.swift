@@ -103,7 +103,7 @@ struct TreePage {
     }
 
     private func varint(_ position: inout Int) throws(ImageCheckStop) -> UInt64 {
-        guard let value = bytes[...].varint(at: &position) else {
+        guard let value = bytes.varint(at: &position) else {
             throw .fault("a cell of page \(number) is cut off")
         }
         return value
@@ -224,9 +224,13 @@ enum RecordFormat {
     }
 }
 
-extension ArraySlice<UInt8> {
+extension [UInt8] {
     /// SQLite's variable-length integer of one to nine bytes; nil where the bytes run out.
     func varint(at position: inout Int) -> UInt64? {
+        if position < endIndex, self[position] < 0x80 {
+            position += 1
+            return UInt64(self[position - 1])
+        }
         var value: UInt64 = 0
         for index in 0..<9 {
             guard position < endIndex else { return nil }
