@@ -8,6 +8,13 @@ ARGS ?=
 # The server that `make interop` and `make crash` test.
 TIDEMARK_BINARY ?= $(CURDIR)/.build/debug/tidemark
 KILL_ROUNDS ?= 200
+# How long `make endurance` runs: see Tests/Interop/scale.py and Tests/Endurance.
+ENDURANCE_COMMITS ?= 50000
+ENDURANCE_CHECKPOINTS ?= 100
+ENDURANCE_MEBIBYTES ?= 260
+SMALL_COMMITS ?= 1000000
+IDLE_SECONDS ?= 75
+SLOW_SECONDS ?= 3600
 # How many seeds `make sim` runs.
 SEEDS ?= 200
 
@@ -58,11 +65,21 @@ crash: test-setup ## Kill the server under load, again and again (KILL_ROUNDS=20
 	@TIDEMARK_BINARY=$(TIDEMARK_BINARY) $(python) Tests/Crash/kill_rounds.py \
 		--rounds $(KILL_ROUNDS)
 
+.PHONY: endurance
+endurance: setup ## The long runs: histories, a million commits, a slow client (about two hours)
+	@scripts/setup --test
+	@scripts/build -c release --product tidemark
+	@ENDURANCE_COMMITS=$(ENDURANCE_COMMITS) ENDURANCE_CHECKPOINTS=$(ENDURANCE_CHECKPOINTS) \
+		ENDURANCE_MEBIBYTES=$(ENDURANCE_MEBIBYTES) SMALL_COMMITS=$(SMALL_COMMITS) \
+		IDLE_SECONDS=$(IDLE_SECONDS) SLOW_SECONDS=$(SLOW_SECONDS) \
+		TIDEMARK_BINARY=$(CURDIR)/.build/release/tidemark \
+		scripts/endurance
+
 .PHONY: sim
 sim: setup ## Run the seeded models: SEEDS=200 of them, or SEED=n alone
 	@scripts/build --build-tests
 	@TIDEMARK_SEEDS=$(SEEDS) $(if $(SEED),TIDEMARK_SEED=$(SEED)) \
-		swift test --skip-build --filter 'DatabaseStateTests|StoreModelTests|CrashTests'
+		swift test --skip-build --filter 'DatabaseStateTests|StoreModelTests|CrashTests|FaultTests'
 
 .PHONY: check
 check: lint test ## What a change has to pass

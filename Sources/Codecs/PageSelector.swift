@@ -13,6 +13,8 @@ package import Primitives
 
     /// How many pages are selected, 0 to 2^32.
     package let count: UInt64
+    /// Whether the sender wrote it with runs, as ranges are written, or as a list.
+    package let isWrittenInRuns: Bool
 
     package convenience init(portableRoaring bytes: [UInt8]) throws(PageSelectorError) {
         try self.init(portableRoaring: bytes[...])
@@ -21,7 +23,7 @@ package import Primitives
     /// `bytes` must hold exactly one bitmap: trailing bytes are refused, since a sender whose
     /// idea of the bitmap's end differs from ours may mean other pages than we would send.
     package init(portableRoaring bytes: ArraySlice<UInt8>) throws(PageSelectorError) {
-        count = try RoaringLayout.validate(bytes)
+        (count, isWrittenInRuns) = try RoaringLayout.validate(bytes)
         let decoded = unsafe bytes.withUnsafeBytes { buffer in
             unsafe roaring_bitmap_portable_deserialize_safe(
                 buffer.baseAddress?.assumingMemoryBound(to: CChar.self), buffer.count)

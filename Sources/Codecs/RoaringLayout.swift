@@ -29,15 +29,20 @@ struct RoaringLayout {
     /// Empty where the bitmap has none.
     private var offsets: [UInt32] = []
 
-    /// Returns the number of values in the bitmap. Linear in `bytes`, not in that number.
-    static func validate(_ bytes: ArraySlice<UInt8>) throws(PageSelectorError) -> UInt64 {
+    /// Returns the number of values in the bitmap, and whether any are written as runs. Linear in
+    /// `bytes`, not in that number.
+    static func validate(
+        _ bytes: ArraySlice<UInt8>
+    ) throws(PageSelectorError) -> (count: UInt64, hasRuns: Bool) {
         var layout = RoaringLayout(start: bytes.startIndex, reader: ByteReader(bytes))
         try layout.readHeader()
         for index in layout.cardinalities.indices { try layout.readContainer(index) }
         guard layout.reader.remainingCount == 0 else {
             throw .trailingBytes(layout.reader.remainingCount)
         }
-        return layout.cardinalities.reduce(0) { $0 + UInt64($1) }
+        return (
+            layout.cardinalities.reduce(0) { $0 + UInt64($1) }, layout.runFlags.contains { $0 != 0 }
+        )
     }
 
     private init(start: Int, reader: ByteReader) {

@@ -41,6 +41,8 @@ package struct StatisticsReport: Equatable, Sendable, Decodable {
     package var mainBytes: Int64
     package var historyBytes: Int64
     package var pins: Int64
+    /// Since the database was opened.
+    package var droppedPins: Int64
     package var rejectedChanges: Int64
     package var lastCheckpoint: Checkpoint?
     /// Of HTTP bodies on the sync listener, since the server started.
@@ -55,6 +57,7 @@ package struct StatisticsReport: Equatable, Sendable, Decodable {
         case walBytes = "wal_bytes"
         case mainBytes = "main_bytes"
         case historyBytes = "history_bytes"
+        case droppedPins = "dropped_pins"
         case rejectedChanges = "rejected_changes"
         case lastCheckpoint = "last_checkpoint"
         case bytesSent = "bytes_sent"
@@ -71,6 +74,7 @@ extension StatisticsReport {
             pages: Int64(statistics.databaseSize), walPages: Int64(statistics.walFrameCount),
             walBytes: statistics.walBytes, mainBytes: statistics.mainBytes,
             historyBytes: statistics.historyBytes, pins: Int64(statistics.pinCount),
+            droppedPins: Int64(statistics.droppedPinCount),
             rejectedChanges: Int64(statistics.rejectedChangeCount),
             lastCheckpoint: statistics.lastCheckpoint.map { Checkpoint($0) },
             bytesSent: lease.traffic.sentBytes, bytesReceived: lease.traffic.receivedBytes,
@@ -90,6 +94,7 @@ extension StatisticsReport {
         json.member("main_bytes", mainBytes)
         json.member("history_bytes", historyBytes)
         json.member("pins", pins)
+        json.member("dropped_pins", droppedPins)
         json.member("rejected_changes", rejectedChanges)
         json.key("last_checkpoint")
         if let lastCheckpoint { lastCheckpoint.write(to: &json) } else { json.null() }

@@ -9,9 +9,7 @@ enum PageSelection: Sendable {
     case pages([PageNumber])
 
     /// Those up to `databaseSize`, in pages; a bitmap of billions costs no more than that.
-    ///
-    /// - Parameter withFirst: page 1 as well, selected or not.
-    func pages(databaseSize: UInt32, withFirst: Bool) -> [PageNumber] {
+    func pages(databaseSize: UInt32, first treatment: PullPlan.FirstPage) -> [PageNumber] {
         var selected =
             switch self {
             case .bitmap(let selector):
@@ -19,8 +17,23 @@ enum PageSelection: Sendable {
             case .pages(let pages): pages.filter { $0.rawValue <= databaseSize }
             }
         let first = PageNumber(PageID(0))!
-        if withFirst && selected.first != first { selected.insert(first, at: 0) }
+        switch treatment {
+        case .asSelected: break
+        case .always: if selected.first != first { selected.insert(first, at: 0) }
+        case .keepsItsOwn: if selected.count > 1, selected.first == first { selected.removeFirst() }
+        }
         return selected
+    }
+}
+
+extension PageSelection {
+    /// Whether a bootstrap in several requests may have asked so: for a range, up to the end. The
+    /// clients write these as runs, and what a partial replica misses as a list; only short ranges
+    /// look the same.
+    func isRange(databaseSize: UInt32) -> Bool {
+        guard case .bitmap(let selector) = self else { return false }
+        if selector.isWrittenInRuns { return true }
+        return selector.count <= 3 && selector.contains(PageID(databaseSize - 1))
     }
 }
 

@@ -74,7 +74,7 @@ package struct PullAnswering: Sendable {
     /// One whose history was dropped misses pages that only all pages can bring it.
     private func client(
         _ wire: String, _ database: Database
-    ) throws(StorageError) -> (revision: EchoedRevision?, replica: PullSubject.Replica?) {
+    ) throws(StorageError) -> (revision: EchoedRevision?, replica: ReplicaID?) {
         let echoed = judged(wire, database)
         let revision: Revision
         switch echoed {
@@ -87,8 +87,9 @@ package struct PullAnswering: Sendable {
         guard let id = revision.replica else { return (echoed, nil) }
         switch database.standing(of: id) {
         case .unknown: return (.unknown(revision), nil)
-        case .full: return (echoed, .init(id: id, isFull: true))
-        case .partial: return (echoed, .init(id: id, isFull: false))
+        // One that has every page keeps its name, so that it can be sent all if it says that it
+        // misses one after all.
+        case .full, .partial: return (echoed, id)
         }
     }
 
@@ -119,7 +120,7 @@ package struct PullAnswering: Sendable {
             return .wait(commit: newest.revision.commit, duration: duration)
         case .unchanged:
             return .unchanged(
-                header(newest.revision.carrying(replica: subject.replica?.id), newest))
+                header(newest.revision.carrying(replica: subject.replica), newest))
         case .begin(let pages):
             let (snapshot, id) = try database.beginReplica()
             let list = subject.list(pages, of: snapshot)
@@ -135,14 +136,16 @@ package struct PullAnswering: Sendable {
         case .missing(let base, let pages):
             let snapshot = try database.snapshot(forReplica: base)
             let list = subject.list(pages, of: snapshot)
+            guard let id = base.replica,
+                subject.selection?.isRange(databaseSize: snapshot.databaseSize) ?? true
+            else {
+                if let id = base.replica { database.replicaMissesPages(id) }
+                return .pages(stream(list, of: snapshot, subject))
+            }
             return .pages(
                 stream(
                     list, of: snapshot, subject,
-                    ended: {
-                        if let id = base.replica {
-                            database.replica(id, received: list().idRanges)
-                        }
-                    }))
+                    ended: { database.replica(id, received: list().idRanges) }))
         }
     }
 
@@ -152,17 +155,14 @@ package struct PullAnswering: Sendable {
         _ pages: PullPlan.Pages, _ subject: PullSubject, newest: Snapshot
     ) -> PageStream {
         let list = subject.list(pages, of: newest)
-        // One that has every page needs its name no longer.
-        guard let replica = subject.replica, !replica.isFull else {
-            return stream(list, of: newest, subject)
-        }
+        guard let replica = subject.replica else { return stream(list, of: newest, subject) }
         let database = subject.lease.database
         let isWhole = pages == .all
-        if case .selected = pages { return stream(list, of: newest, subject, replica: replica.id) }
+        if case .selected = pages { return stream(list, of: newest, subject, replica: replica) }
         return stream(
-            list, of: newest, subject, replica: replica.id,
+            list, of: newest, subject, replica: replica,
             willEnd: { () throws(StorageError) in
-                try database.replica(replica.id, isSent: newest, isWhole: isWhole)
+                try database.replica(replica, isSent: newest, isWhole: isWhole)
             })
     }
 
@@ -188,15 +188,9 @@ package struct PullAnswering: Sendable {
 
 /// Whom an answer is for, and which pages it asked for.
 private struct PullSubject: Sendable {
-    struct Replica {
-        let id: ReplicaID
-        /// It misses no page.
-        let isFull: Bool
-    }
-
     let lease: DatabaseLease
     let selection: PageSelection?
-    let replica: Replica?
+    let replica: ReplicaID?
 
     /// The pages that a plan means; made when it is called, which may take a while.
     func list(
@@ -210,9 +204,8 @@ private struct PullSubject: Sendable {
             case .all: return .all(databaseSize: databaseSize)
             case .changed(let commit):
                 return .listed(database.pages(changedAfter: commit, databaseSize: databaseSize))
-            case .selected(let withFirst):
-                return .listed(
-                    selection?.pages(databaseSize: databaseSize, withFirst: withFirst) ?? [])
+            case .selected(let first):
+                return .listed(selection?.pages(databaseSize: databaseSize, first: first) ?? [])
             }
         }
     }

@@ -49,14 +49,21 @@ package enum PullRefusal: Error, Equatable, Sendable {
 
 /// What to answer to a pull.
 package enum PullPlan: Equatable, Sendable {
+    /// What becomes of a database's first page, which replicas have from their first request on.
+    package enum FirstPage: Equatable, Sendable {
+        case asSelected
+        /// Sent, selected or not: a client dies without it.
+        case always
+        /// Left out, unless nothing else is selected: a client keeps tables of its own, and has
+        /// its schema with these in this page after a checkpoint. It would write over it.
+        case keepsItsOwn
+    }
+
     package enum Pages: Equatable, Sendable {
         case all
         case changed(after: CommitNumber)
         /// Those that the client named, as far as they exist.
-        ///
-        /// - withFirst: page 0 as well, named or not. A client that does not get it at first
-        ///   contact dies.
-        case selected(withFirst: Bool)
+        case selected(first: FirstPage)
     }
 
     /// A header and no pages.
@@ -77,7 +84,8 @@ package enum PullPlan: Equatable, Sendable {
     package init(_ question: PullQuestion, head: CommitNumber) {
         switch question.serverRevision {
         case .known(let revision) where revision.replica != nil:
-            self = .missing(revision, Self.pages(question))
+            self = .missing(
+                revision, question.hasSelection ? .selected(first: .keepsItsOwn) : .all)
         case .known(let revision): self = .revision(revision, Self.pages(question))
         case .unknown: self = .refuse(.revisionGone)
         case .foreign: self = .refuse(.otherDatabase)
@@ -91,7 +99,7 @@ package enum PullPlan: Equatable, Sendable {
         case nil:
             guard question.hasSelection else { return .newest(.all) }
             // A bootstrap in several requests looks the same as a partial one.
-            return .begin(.selected(withFirst: true))
+            return .begin(.selected(first: .always))
         case .foreign: return .refuse(.otherDatabase)
         case .unknown, .unreadable:
             // Every page as an increment works on all clients, also with unpushed changes.
@@ -103,7 +111,7 @@ package enum PullPlan: Equatable, Sendable {
     }
 
     private static func pages(_ question: PullQuestion) -> Pages {
-        if question.hasSelection { return .selected(withFirst: false) }
+        if question.hasSelection { return .selected(first: .asSelected) }
         if case .known(let revision) = question.clientRevision {
             return .changed(after: revision.commit)
         }

@@ -108,7 +108,7 @@ extension Database {
         }
         let historySequence = try saveHistory(plan)
         if head > recorded { try changeFile.append(changes, upTo: head) }
-        try metaFile.update { meta in
+        try metaFile.update(for: .metaCheckpointBegins) { meta in
             meta.recordedCommit = head
             meta.walSalts = walSalts
             meta.walBase = walBase
@@ -152,9 +152,9 @@ extension Database {
         let result = try callSQLite(mode, until: deadline)
         state.withLock { $0.books.checkpointEnded(isComplete: result.isComplete) }
         // The time is recorded, so it has to survive a power cut, too.
-        try mainFile.synchronizeWithTimes()
+        try mainFile.synchronizeWithTimes(for: .mainTimes)
         let stamp = try mainFile.status()
-        try metaFile.update { meta in
+        try metaFile.update(for: .metaCheckpointEnds) { meta in
             meta.isCheckpointing = !result.isComplete
             meta.isWALSpent = result.isComplete
             meta.mainFile = .init(size: stamp.size, modified: stamp.modified)
@@ -188,7 +188,8 @@ extension Database {
 
     private func rewriteChangesIfWorthwhile() throws {
         let (pageCount, head) = state.withLock { ($0.books.databaseSize, $0.books.head) }
-        guard changeFile.wantsRewrite(pageCount: pageCount) else { return }
+        let limit = options.changesRewriteSize
+        guard changeFile.wantsRewrite(pageCount: pageCount, beyond: limit) else { return }
         let all = state.withLock { $0.books.changes.changes(after: CommitNumber(0)) }
         precondition(head == metaFile.meta.recordedCommit, "a commit came between")
         try changeFile.rewrite(all, upTo: head)

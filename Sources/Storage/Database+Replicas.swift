@@ -60,9 +60,15 @@ extension Database {
         if mustRecord { try recordReplicas() }
     }
 
-    /// A replica was sent pages of its base; ids.
+    /// A client that bootstraps in several requests was sent pages of its base; ids.
     package func replica(_ id: ReplicaID, received pages: [Range<UInt32>]) {
         state.withLock { $0.books.replica(id, received: pages) }
+    }
+
+    /// A client reads pages that it misses: it is no bootstrap in several requests. What it was
+    /// sent says nothing of what it has, because it may lose an answer and go on.
+    package func replicaMissesPages(_ id: ReplicaID) {
+        state.withLock { $0.books.replicaMissesPages(id) }
     }
 
     /// The replicas that history is kept for, the one used last first.
@@ -159,7 +165,7 @@ extension Database {
         do throws(StorageError) {
             let images = try copy(doomed, to: slots)
             if isDurable {
-                try historyFile.synchronize()
+                try historyFile.synchronize(for: .historyImages)
                 try record(images: images)
             }
             return images
@@ -184,7 +190,8 @@ extension Database {
                 try unsafe walFile.read(into: buffer, at: WALScanner.pageOffset(frame: frame))
             }
             let content = UnsafeRawBufferPointer(buffer)
-            try unsafe historyFile.write(content, at: Int64(slot * pageSize))
+            try unsafe historyFile.write(
+                content, at: Int64(slot * pageSize), for: .historyImages)
             images.append(
                 (
                     image.page,
@@ -222,9 +229,13 @@ extension Database {
             )
         }
         let size = Int64(slotCount * pageSize)
-        if try historyFile.size() > size { try historyFile.truncate(to: size) }
+        if try historyFile.size() > size { try historyFile.truncate(to: size, for: .historyEnd) }
         let result = historyLog.withLock { log -> Result<Void, StorageError> in
-            guard log.wantsRewrite(replicaCount: replicaCount, imageCount: imageCount) else {
+            guard
+                log.wantsRewrite(
+                    replicaCount: replicaCount, imageCount: imageCount,
+                    beyond: options.historyLogRewriteSize)
+            else {
                 return .success(())
             }
             let (changes, replicas, images) = state.withLock { state in

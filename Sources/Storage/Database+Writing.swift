@@ -120,7 +120,7 @@ extension Database {
     func beginEpochIfNeeded() throws(StorageError) {
         guard metaFile.meta.epochs.entries.last?.epoch != epoch else { return }
         let head = state.withLock { $0.books.head }
-        try metaFile.update { $0.epochs.begin(epoch, after: head) }
+        try metaFile.update(for: .metaEpoch) { $0.epochs.begin(epoch, after: head) }
         state.withLock { $0.books.begin(epoch) }
     }
 
@@ -152,6 +152,15 @@ extension Database {
             state.withLock { $0.mustStayClosed = true }
             logger.error("wal_truncation_failed", [("database", name.text), ("error", "\(error)")])
         }
+        // If that fails, too, the lineage breaks at worst.
+        try? recordSpentWAL()
+    }
+
+    /// A checkpoint came to its end, and recording that failed; then SQLite may have begun to start
+    /// the WAL over, and left a header that is torn.
+    private func recordSpentWAL() throws(StorageError) {
+        guard state.withLock({ $0.books.walFrameCount }) == 0 else { return }
+        try metaFile.update(for: .metaCheckpointEnds) { $0.isWALSpent = true }
     }
 
     private func cutOffWALTail() throws(StorageError) {
@@ -159,17 +168,18 @@ extension Database {
         let lastFrame = recorder.hasOnlyNewHeader ? 0 : state.withLock { $0.books.lastFrame }
         let end = WALScanner.pageOffset(frame: lastFrame + 1) - Int64(WALScanner.frameHeaderSize)
         guard try walFile.size() > end else { return }
-        try walFile.truncate(to: end)
+        try walFile.truncate(to: end, for: .failedCommit)
         if lastFrame == 0 {
             // Written again, because its flush may be what failed. And SQLite takes a file that
             // is no longer than a header for none, and would draw salts that do not follow.
             var header = [UInt8](repeating: 0, count: WALScanner.headerSize)
             let size = header.count
             try walFile.readBytes(into: &header, at: 0)
-            try walFile.write(header, at: 0)
-            try walFile.truncate(to: Int64(size + WALScanner.frameSize))
+            try walFile.write(header, at: 0, for: .failedCommit)
+            try walFile.truncate(
+                to: Int64(size + WALScanner.frameSize), for: .failedCommit)
         }
-        try walFile.synchronize()
+        try walFile.synchronize(for: .failedCommit)
     }
 
     /// Changes the options an operator sets for this database; durable when `completion` is
@@ -197,7 +207,9 @@ extension Database {
         } catch {
             return .failure(.sqlite(error))
         }
-        do throws(StorageError) { try metaFile.update { $0.settings = settings } } catch {
+        do throws(StorageError) {
+            try metaFile.update(for: .metaSettings) { $0.settings = settings }
+        } catch {
             return .failure(error)
         }
         settingsCache.store(settings.rawValue, ordering: .releasing)

@@ -27,18 +27,18 @@ enum DatabaseFolder {
         let exporter = SnapshotExporter(snapshot)
         var end: Int64 = 0
         while let piece = try exporter.nextPiece(maximumBytes: 1 << 20) {
-            try file.write(piece, at: end)
+            try file.write(piece, at: end, for: .newMain)
             end += Int64(piece.count)
         }
         // WAL mode, as every database here: https://www.sqlite.org/fileformat2.html, offset 18.
-        try file.write([2, 2], at: 18)
+        try file.write([2, 2], at: 18, for: .newMain)
     }
 
     /// Adds meta and change file to a folder whose main file is complete, and makes it all
     /// durable. The database gets a new identity, and what is there now is its commit 1.
     static func addBooks(at path: String) throws(StorageError) {
         let main = try File(path: path + "/main.db", mode: .readWrite)
-        try main.synchronizeWithTimes()
+        try main.synchronizeWithTimes(for: .newMain)
         let stamp = try main.status()
         let first = CommitNumber(1)
         let meta = Meta(
@@ -49,6 +49,6 @@ enum DatabaseFolder {
             mainFile: .init(size: stamp.size, modified: stamp.modified))
         try MetaFile.create(path: path + "/meta", meta: meta)
         try ChangeFile.create(directory: path, databaseID: meta.databaseID)
-        try Directory.synchronize(path)
+        try Directory.synchronize(path, for: .newFolder)
     }
 }

@@ -106,7 +106,7 @@ package enum DatabaseImport {
         while done < size {
             let count = min(Int64(buffer.count), size - done)
             try original.readBytes(into: &buffer, at: done)
-            try copy.write(Array(buffer.prefix(Int(count))), at: done)
+            try copy.write(Array(buffer.prefix(Int(count))), at: done, for: .newMain)
             done += count
             progress(Progress(phase: .copy, fraction: Double(done) / Double(size)))
         }

@@ -31,12 +31,12 @@ struct DatabaseOpening {
         guard try mainFile.lockAgainstSQLite() else { throw .databaseLocked(name) }
         metaFile = try MetaFile(path: path + "/meta")
         walFile = try File(path: path + "/main.db-wal", mode: .create)
-        try walFile.synchronize()
+        try walFile.synchronize(for: .foundWAL)
         historyFile = try File(path: path + "/history", mode: .create)
         var (historyLog, history) = try HistoryLog.open(
             directory: path, databaseID: metaFile.meta.databaseID,
             required: metaFile.meta.historySequence)
-        try Directory.synchronize(path)
+        try Directory.synchronize(path, for: .foundFolder)
 
         rejectedChanges = try RejectedChangeLog(path: path + "/rejected")
 
@@ -160,7 +160,7 @@ struct DatabaseOpening {
     private static func beginLineage(
         _ recovery: Recovery, metaFile: MetaFile, changeFile: ChangeFile, walSalts: Meta.WALSalts?
     ) throws(StorageError) {
-        try metaFile.update { meta in
+        try metaFile.update(for: .metaLineage) { meta in
             let before = CommitNumber(recovery.walBase.rawValue - 1)
             meta.epochs = EpochTable(
                 entries: [.init(epoch: RandomIdentifier.epoch(), start: before)])

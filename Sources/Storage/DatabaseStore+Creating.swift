@@ -100,7 +100,10 @@ extension DatabaseStore {
     private func removeFolder(of name: DatabaseName) throws(StorageError) {
         let grave = temporaryPath("deleted")
         do throws(StorageError) {
-            guard try Directory.renameIfAbsent(path(of: name), to: grave) else {
+            guard
+                try Directory.renameIfAbsent(
+                    path(of: name), to: grave, for: .deletedName)
+            else {
                 preconditionFailure("a random name was taken")
             }
         } catch {
@@ -108,8 +111,8 @@ extension DatabaseStore {
             throw error
         }
         state.withLock { $0.remove(name) }
-        try Directory.synchronize(databasesDirectory)
-        try Directory.removeWithFiles(grave)
+        try Directory.synchronize(databasesDirectory, for: .deletedName)
+        try Directory.removeWithFiles(grave, for: .deleted)
     }
 
     private func reserve(_ name: DatabaseName) throws(StorageError) {
@@ -133,19 +136,26 @@ extension DatabaseStore {
         for name: DatabaseName, makeMainFile: (_ path: String) throws(StorageError) -> Void
     ) throws(StorageError) {
         let path = temporaryPath("creating")
-        try Directory.create(path)
+        try Directory.create(path, for: .newFolder)
         do throws(StorageError) {
             try makeMainFile(path)
             try DatabaseFolder.addBooks(at: path)
-            guard try Directory.renameIfAbsent(path, to: self.path(of: name)) else {
+            guard
+                try Directory.renameIfAbsent(path, to: self.path(of: name), for: .createdName)
+            else {
                 throw .databaseExists(name)
             }
         } catch {
-            try? Directory.removeWithFiles(path)
+            try? Directory.removeWithFiles(path, for: .failedNew)
             throw error
         }
-        do throws(StorageError) { try Directory.synchronize(databasesDirectory) } catch {
-            try? Directory.removeWithFiles(self.path(of: name))
+        do throws(StorageError) {
+            try Directory.synchronize(databasesDirectory, for: .createdName)
+        } catch {
+            // Back to the hidden name first: whatever fails here, no half of it can be found.
+            let isHidden = try? Directory.renameIfAbsent(
+                self.path(of: name), to: path, for: .failedName)
+            if isHidden == true { try? Directory.removeWithFiles(path, for: .failedNew) }
             throw error
         }
         state.withLock { $0.entries[name] = .closed }

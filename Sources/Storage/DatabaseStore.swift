@@ -75,7 +75,7 @@ package final class DatabaseStore: Sendable {
     package init(
         directory: String, options: StorageOptions, workers: WorkerPool, logger: Logger
     ) throws(StorageError) {
-        try Directory.create(directory)
+        try Directory.create(directory, for: .dataFolder)
         self.directory = try Directory.canonical(directory)
         self.options = options
         self.workers = workers
@@ -85,13 +85,14 @@ package final class DatabaseStore: Sendable {
             throw .dataDirectoryLocked(path: self.directory)
         }
         let databases = self.directory + "/databases"
-        try Directory.create(databases)
-        try Directory.synchronize(self.directory)
+        try Directory.create(databases, for: .databasesFolder)
+        try Directory.synchronize(self.directory, for: .dataFolder)
+        try Directory.synchronizeParentIfAllowed(self.directory, for: .dataFolderName)
         var entries: [DatabaseName: Entry] = [:]
         for name in try Directory.names(in: databases) {
             if name.hasPrefix(".") {
                 // Left by a crash while a database was made, received or removed.
-                try Directory.remove(databases + "/" + name)
+                try Directory.remove(databases + "/" + name, for: .leftover)
             } else if let name = DatabaseName(name) {
                 entries[name] = .closed
             } else {

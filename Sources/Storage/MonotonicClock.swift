@@ -19,6 +19,10 @@ package struct MonotonicClock: Sendable {
         after: { delay, action in
             let (seconds, attoseconds) = delay.components
             let wait = Double(seconds) + Double(attoseconds) / 1e18
-            DispatchQueue.global().asyncAfter(deadline: .now() + wait, execute: action)
+            timers.asyncAfter(deadline: .now() + wait, execute: action)
         })
+
+    /// Not a global queue: those have a manager that wakes every second for as long as a timer is
+    /// set, and an idle server must not.
+    private static let timers = DispatchQueue(label: "tidemark.timers")
 }

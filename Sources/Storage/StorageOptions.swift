@@ -23,6 +23,9 @@ package struct StorageOptions: Sendable {
     package var historyQuota: Int64 = 256 << 20
     /// How long a replica's history is kept after its last use.
     package var pinRetention: Duration = .seconds(30 * 86400)
+    /// Bytes from which `changes` and `history.log` are replaced when they repeat themselves.
+    package var changesRewriteSize: Int64 = 1 << 20
+    package var historyLogRewriteSize: Int64 = 1 << 16
     /// Partial replicas of one database; further ones are refused.
     package var pinLimit = 100_000
     /// The time, in seconds since 1970.

@@ -13,11 +13,13 @@ package final class Upload {
     }
 
     deinit {
-        for suffix in ["", "-wal", "-shm", "-journal"] { try? Directory.removeFile(path + suffix) }
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            try? Directory.removeFile(path + suffix, for: .upload)
+        }
     }
 
     package func append(_ bytes: [UInt8]) throws(StorageError) {
-        try file.write(bytes, at: end)
+        try file.write(bytes, at: end, for: .upload)
         end += Int64(bytes.count)
     }
 }

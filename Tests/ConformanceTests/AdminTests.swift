@@ -156,7 +156,8 @@ final class AdminTests: ServerTestCase {
             Set(reply.object.keys),
             null.union([
                 "revision", "pages", "wal_pages", "wal_bytes", "main_bytes", "history_bytes",
-                "pins", "rejected_changes", "bytes_sent", "bytes_received", "long_polls",
+                "pins", "dropped_pins", "rejected_changes", "bytes_sent", "bytes_received",
+                "long_polls",
             ]))
         XCTAssertEqual(reply.object["revision"] as? String, pull.revision)
         XCTAssertEqual(reply.object["pages"] as? Int, pull.databaseSize)

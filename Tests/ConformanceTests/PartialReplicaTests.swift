@@ -44,8 +44,9 @@ final class PartialReplicaTests: ServerTestCase {
     ) {
         XCTAssertEqual(lazy.revision, base.revision, message, line: line)
         XCTAssertEqual(lazy.databaseSize, base.databaseSize, message, line: line)
-        XCTAssertEqual(lazy.ids, Array(0..<base.databaseSize), message, line: line)
-        for (page, expected) in zip(lazy.pages, image.pages) {
+        // The first page is the client's own by now.
+        XCTAssertEqual(lazy.ids, Array(1..<base.databaseSize), message, line: line)
+        for (page, expected) in zip(lazy.pages, image.pages.dropFirst()) {
             XCTAssertEqual(
                 page.bytes == expected.bytes, true, "\(message), page \(page.id)", line: line)
         }
@@ -162,7 +163,43 @@ final class PartialReplicaTests: ServerTestCase {
         let pulled = try database.pull(PullBody(clientRevision: base.revision))
         XCTAssertFalse(pulled.ids.isEmpty)
         XCTAssertEqual(try pins(database), [])
-        XCTAssertNil(Revision(wire: pulled.revision)?.replica)
+        // It says that it misses a page after all: refused, and then given all.
+        let lazy = PullBody(serverRevision: base.revision, selector: [3])
+        assertFailure(try database.pullReply(lazy), 410, "revision_gone")
+        let healed = try database.pull(PullBody(clientRevision: pulled.revision))
+        XCTAssertEqual(healed.ids, Array(0..<healed.databaseSize))
+        XCTAssertNil(Revision(wire: healed.revision)?.replica)
+    }
+
+    /// Clients keep tables of their own; after a checkpoint the schema with these is in the first
+    /// page, and they write over it whatever comes.
+    func testTheFirstPageComesOnlyIfNothingElseIsAskedFor() throws {
+        let database = try makeFilledDatabase()
+        let base = try database.pull(PullBody(selector: [0]))
+        for (selector, ids) in [
+            ([0], [0]), ([0, 1, 2], [1, 2]), ([0, 7], [7]), ([0, 1 << 20], [0]), ([1, 2], [1, 2]),
+        ] as [([UInt32], [Int])] {
+            let lazy = try database.pull(
+                PullBody(serverRevision: base.revision, selector: selector))
+            XCTAssertEqual(lazy.ids, ids)
+        }
+    }
+
+    /// A partial replica that happens to read every page may have lost an answer.
+    func testReadingEveryPageDoesNotMakeAReplicaFull() throws {
+        let database = try makeFilledDatabase()
+        let all = try database.pull()
+        let base = try database.pull(PullBody(selector: Array(0..<16)))
+        for start in stride(from: 16, to: UInt32(all.databaseSize), by: 16) {
+            // A list, as the clients write what they miss.
+            var list: [UInt8] = [0x3A, 0x30, 0, 0, 1, 0, 0, 0, 0, 0, 15, 0, 16, 0, 0, 0]
+            for id in start..<start + 16 { list += [UInt8(id & 0xFF), UInt8(id >> 8)] }
+            _ = try database.pull(PullBody(serverRevision: base.revision, rawSelector: list))
+        }
+        _ = try database.pull(PullBody(clientRevision: base.revision))
+        XCTAssertEqual(try pins(database).count, 1)
+        try changeEverything(database)
+        assertPages(try lazyPages(database, base), are: all, of: base, "read again")
     }
 
     func testNothingNewKeepsTheReplicasRevision() throws {

@@ -8,6 +8,7 @@ a random moment; sometimes it comes again while the server starts. After the res
 - a revision never named two contents: not before and after a restart, not for two pullers, not
   for an incremental pull and a bootstrap;
 - revisions moved forward only, and pulls from older ones lead to the newest image;
+- partial replicas read every page as of their position, however long they have been behind;
 - the image passes SQLite's integrity check.
 
 Usage: kill_rounds.py [--binary PATH] [--rounds N] [--seed S]; without --binary, the environment's
@@ -18,7 +19,6 @@ they like, so a seed repeats the kind of run, not each step. Standard library on
 """
 
 import argparse
-import hashlib
 import http.client
 import os
 import random
@@ -32,32 +32,26 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "Interop"))
 
+from clients import (  # noqa: E402
+    SELECT_CHANGE,
+    Image,
+    PartialReplica,
+    Pusher,
+    Violation,
+    commit_number,
+)
 from tidemark_server import Server  # noqa: E402
-from wire import PAGE_SIZE, Peer, PullRequest, SQLFailure, statement  # noqa: E402
+from wire import PAGE_SIZE, Peer, PullRequest, SQLFailure  # noqa: E402
 
 DATABASES = ("default", "second")
 PUSHERS_PER_DATABASE = 2
 PULLERS_PER_DATABASE = 2
 KEPT_IMAGES = 4
+PARTIALS_PER_DATABASE = 3
+SEGMENT_PAGES = 8
 SHORTEST_ROUND, LONGEST_ROUND = 0.02, 0.4  # In seconds.
 LONGEST_RECOVERY = 0.06
 NETWORK_ERRORS = (OSError, http.client.HTTPException)
-
-CREATE_CHANGE_TABLE = (
-    "CREATE TABLE IF NOT EXISTS turso_sync_last_change_id "
-    "(client_id TEXT PRIMARY KEY, pull_gen INTEGER, change_id INTEGER)"
-)
-SELECT_CHANGE = "SELECT pull_gen, change_id FROM turso_sync_last_change_id WHERE client_id = ?"
-UPSERT_CHANGE = (
-    "INSERT INTO turso_sync_last_change_id(client_id, pull_gen, change_id) VALUES (?, ?, ?) "
-    "ON CONFLICT(client_id) DO UPDATE SET pull_gen=excluded.pull_gen, "
-    "change_id=excluded.change_id"
-)
-NOT_AUTOCOMMIT = {"type": "not", "cond": {"type": "is_autocommit"}}
-
-
-class Violation(AssertionError):
-    """The server broke a promise."""
 
 
 class Round:
@@ -99,127 +93,6 @@ class Round:
             self.report(f"{type(error).__name__}: {error}")
 
 
-class Pusher:
-    """Pushes rows as the real client does, and remembers what was acknowledged.
-
-    Rows of one pusher are numbered from 1. The number of a batch's last row is its change id, so
-    in every state of the database, for each pusher, the highest row, the mark that the same batch
-    updates, and the change id are equal.
-    """
-
-    def __init__(self, name, seed):
-        self.name = name
-        self.random = random.Random(seed)
-        self.acknowledged = 0  # The highest row known to be committed.
-        self.pending = None  # Rows sent, perhaps in vain: (first, last, statements).
-        self.floor = 0  # Rows up to this one were deleted on purpose.
-        self.lost_answers = 0  # Batches that were committed though their answer never came.
-        self.lost_batches = 0  # Batches that were sent and not committed.
-
-    def push(self, peer):
-        is_repeated = self.pending is not None
-        if not is_repeated:
-            self.pending = self.make_batch()
-        _, last, statements = self.pending
-        is_committed = self.committed_change(peer) >= last
-        if is_repeated:
-            self.lost_answers += is_committed
-            self.lost_batches += not is_committed
-        if not is_committed:
-            self.send(peer, statements)
-        self.acknowledged = last
-        self.pending = None
-
-    def make_batch(self):
-        first = self.acknowledged + 1
-        last = first + self.random.choice((0, 0, 0, 0, 1, 3, 12))
-        statements = []
-        for row in range(first, last + 1):
-            size = self.random.choice((10, 100, 300, 1000, 3000, 10_000))
-            payload = self.random.randbytes(size)
-            statements.append(
-                statement(
-                    'INSERT INTO "log"("client", "row", "payload") VALUES (?,?,?)',
-                    (self.name, row, payload),
-                    want_rows=False,
-                )
-            )
-        statements.append(
-            statement(
-                'INSERT INTO "marks"("client", "row") VALUES (?,?) ON CONFLICT("client") '
-                'DO UPDATE SET "client" = excluded."client","row" = excluded."row"',
-                (self.name, last),
-                want_rows=False,
-            )
-        )
-        statements.append(statement(UPSERT_CHANGE, (self.name, 0, last), want_rows=False))
-        return first, last, statements
-
-    def committed_change(self, peer):
-        results, errors = peer.batch([(None, statement(SELECT_CHANGE, (self.name,)))])
-        if errors[0] is not None:
-            if "no such table" in errors[0]["message"]:
-                return 0
-            raise Violation(f"the change id cannot be read: {errors[0]}")
-        rows = results[0]["rows"]
-        return int(rows[0][1]["value"]) if rows else 0
-
-    def send(self, peer, statements):
-        steps = [(None, statement("BEGIN IMMEDIATE", want_rows=False))]
-        steps.append((NOT_AUTOCOMMIT, statement(CREATE_CHANGE_TABLE, want_rows=False)))
-        steps += [(NOT_AUTOCOMMIT, each) for each in statements]
-        steps.append((NOT_AUTOCOMMIT, statement("COMMIT", want_rows=False)))
-        results, errors = peer.batch(steps)
-        failed = [error for error in errors if error is not None]
-        if failed or None in results:
-            raise Violation(f"a push was answered with {failed[:3]}")
-
-
-class Image:
-    """A copy of a database, kept current by pulls.
-
-    `checksum` is the sum of all pages' hashes, so that an incremental pull costs only the pages
-    that it changed.
-    """
-
-    def __init__(self):
-        self.revision = ""
-        self.pages = {}
-        self.hashes = {}
-        self.checksum = 0
-
-    def copy(self):
-        other = Image()
-        other.revision = self.revision
-        other.pages = dict(self.pages)
-        other.hashes = dict(self.hashes)
-        other.checksum = self.checksum
-        return other
-
-    def apply(self, answer):
-        for page_id, page in answer.pages.items():
-            salt = page_id.to_bytes(16, "little")
-            value = hashlib.blake2b(page, digest_size=16, salt=salt).digest()
-            self.checksum -= self.hashes.get(page_id, 0)
-            self.hashes[page_id] = int.from_bytes(value, "little")
-            self.checksum += self.hashes[page_id]
-            self.pages[page_id] = page
-        for page_id in range(answer.db_size, len(self.pages)):
-            del self.pages[page_id]
-            self.checksum -= self.hashes.pop(page_id)
-        if sorted(self.pages) != list(range(answer.db_size)):
-            raise Violation(f"{len(self.pages)} pages of {answer.db_size} after a pull")
-        self.revision = answer.revision
-
-    def bytes(self):
-        return b"".join(self.pages[page_id] for page_id in range(len(self.pages)))
-
-
-def commit_number(revision):
-    """The commit that a revision names, by the revision's documented form."""
-    return int(revision.split(".")[3], 16)
-
-
 class Database:
     """One database under test: its clients, and everything it ever said about its revisions."""
 
@@ -232,6 +105,8 @@ class Database:
         ]
         self.images = [Image() for _ in range(PULLERS_PER_DATABASE)]
         self.kept = []  # Images of older rounds, to pull from once more.
+        self.partials = []
+        self.lazy_reads = 0
         self.lock = threading.Lock()
         self.contents = {}  # Revision -> (pages, checksum).
         self.names = {}  # Commit number -> revision.
@@ -246,6 +121,8 @@ class Database:
         peer.sql("CREATE INDEX log_client ON log(client, row)")
         peer.sql("CREATE TABLE marks(client TEXT PRIMARY KEY, row INTEGER)")
         peer.sql("CREATE TABLE churn(id INTEGER PRIMARY KEY, filler BLOB)")
+        peer.sql("CREATE TABLE ballast(id INTEGER PRIMARY KEY, filler BLOB)")
+        peer.sql("INSERT INTO ballast SELECT value, randomblob(3900) FROM generate_series(1, 600)")
         peer.close()
 
     # Pulling
@@ -269,8 +146,13 @@ class Database:
         if number < floor or (before and number < commit_number(before)):
             raise Violation(f"back from {before} (newest {floor}) to {image.revision}")
 
-    def check_image(self, image, at_least):
-        """Holds an image to the promises about rows; `at_least` is from pusher to row."""
+    def check_image(self, image, at_least, floors=None):
+        """Holds an image to the promises about rows.
+
+        `at_least` is from pusher to row; `floors` too, where the image is so old that other rows
+        than now were deleted.
+        """
+        floors = self.floors() if floors is None else floors
         connection = sqlite3.connect(":memory:")
         try:
             data = bytearray(image.bytes())
@@ -292,10 +174,11 @@ class Database:
                 mark = marks[0][0] if marks else 0
                 if [(mark,)] != (changes or [(0,)]):
                     raise Violation(f"{pusher.name}: mark {marks}, change id {changes}")
-                if (highest or pusher.floor) != mark or not rows == distinct == mark - pusher.floor:
+                floor = floors[pusher.name]
+                if (highest or floor) != mark or not rows == distinct == mark - floor:
                     raise Violation(
                         f"{pusher.name}: {rows} rows, {distinct} of them distinct, highest "
-                        f"{highest}, deleted up to {pusher.floor}, mark {mark}"
+                        f"{highest}, deleted up to {floor}, mark {mark}"
                     )
                 if mark < at_least[pusher.name]:
                     raise Violation(
@@ -313,6 +196,9 @@ class Database:
     def acknowledged(self):
         return {pusher.name: pusher.acknowledged for pusher in self.pushers}
 
+    def floors(self):
+        return {pusher.name: pusher.floor for pusher in self.pushers}
+
     # The load of one round
 
     def start_threads(self, current):
@@ -322,6 +208,7 @@ class Database:
         for index, image in enumerate(self.images):
             steps.append(self.pulling(current, image, self.random.randrange(12), index == 0))
         steps.append(self.churning(current, vacuum=self.random.random() < 0.25))
+        steps += [self.reading_lazily(current, partial) for partial in self.partials]
         threads = [threading.Thread(target=current.run, args=(step,)) for step in steps]
         for thread in threads:
             thread.start()
@@ -352,6 +239,41 @@ class Database:
 
         return step
 
+    def reading_lazily(self, current, partial):
+        """Reads segments, pulls and checkpoints as it comes; some replicas never pull."""
+        peer = self.peer(current.server)
+        source = random.Random(self.random.random())
+        pulls = source.choice((0.0, 0.02, 0.3))
+
+        def step():
+            if partial.is_doubtful or source.random() < pulls:
+                self.pull_partial(peer, partial)
+            elif source.random() < 0.1:
+                partial.checkpoint()
+            elif source.random() < 0.05:
+                self.check_partial(peer, partial)
+            elif not partial.is_full:
+                first = source.randrange(partial.base_size) // SEGMENT_PAGES * SEGMENT_PAGES
+                partial.read(peer, range(first, first + SEGMENT_PAGES))
+                self.lazy_reads += 1
+
+        return step
+
+    def pull_partial(self, peer, partial):
+        at_least, floors = self.acknowledged(), self.floors()
+        partial.pull(peer)
+        partial.at_least, partial.floors = at_least, floors
+
+    def check_partial(self, peer, partial):
+        """All of it, as of its position: as the rows must be, and as full replicas saw it."""
+        image = partial.read_all(peer)
+        content = (len(image.pages), image.checksum)
+        with self.lock:
+            known = self.contents.setdefault(image.revision, content)
+        if known != content:
+            raise Violation(f"{partial.base} reads other pages than full replicas had")
+        self.check_image(image, partial.at_least, partial.floors)
+
     def churning(self, current, vacuum):
         """Plain SQL beside the pushes: rows that come and go, and sometimes a VACUUM."""
         peer = self.peer(current.server)
@@ -359,6 +281,7 @@ class Database:
             "INSERT INTO churn(filler) VALUES(randomblob(5000)), (randomblob(300))",
             "DELETE FROM churn WHERE id % 2 = 0",
             "UPDATE churn SET filler = randomblob(2000) WHERE id % 5 = 1",
+            "UPDATE ballast SET filler = randomblob(3900) WHERE id % 50 = abs(random() % 50)",
         ]
         if vacuum:
             choices.append("VACUUM")
@@ -390,9 +313,31 @@ class Database:
             if image.pages != fresh.pages:
                 raise Violation(f"{image.revision}: the pages are not those of a bootstrap")
         self.keep(fresh)
+        self.check_partials(peer)
         if len(fresh.pages) * PAGE_SIZE > 6_000_000:
             self.shrink(peer)
         peer.close()
+
+    def check_partials(self, peer):
+        """They read on as before the kill; some pull now, some go, others come."""
+        for partial in self.partials:
+            if partial.is_doubtful:
+                self.pull_partial(peer, partial)
+            self.check_partial(peer, partial)
+            if self.random.random() < 0.5:
+                self.pull_partial(peer, partial)
+                partial.checkpoint()
+                self.check_partial(peer, partial)
+        self.partials = [
+            each for each in self.partials if not each.is_full and self.random.random() < 0.85
+        ]
+        while len(self.partials) < PARTIALS_PER_DATABASE:
+            # A replica that begins with every other page never looks like a full one whose
+            # bootstrap comes in several requests.
+            first_pages = self.random.choice((range(0, 4000, 2), range(0, 4000, 2), range(5)))
+            partial = PartialReplica(peer, first_pages)
+            partial.at_least, partial.floors = self.acknowledged(), self.floors()
+            self.partials.append(partial)
 
     def keep(self, fresh):
         """Lets some images grow old, each by another number of rounds."""
@@ -499,7 +444,8 @@ def main():
     print(
         f"kill_rounds: {acknowledged} pushes acknowledged in {seconds:.0f} s; of those that were "
         f"cut off, {sum(pusher.lost_answers for pusher in pushers)} had been committed and "
-        f"{sum(pusher.lost_batches for pusher in pushers)} had not"
+        f"{sum(pusher.lost_batches for pusher in pushers)} had not; "
+        f"{sum(database.lazy_reads for database in databases)} lazy reads"
     )
     if problem is None:
         shutil.rmtree(directory)

@@ -11,12 +11,19 @@ class CuttingProxy:
     `cut` is asked for each request, with its path and its body, how many bytes of the answer to
     let through; None lets everything through. A cut connection is reset, after the server's whole
     answer has arrived here: so the server did the work, and the client does not know it.
+
+    `give_up` is asked the same before the answer is read: it is read that far and no further, and
+    both connections are reset. Of a large answer, the server then could not send the end.
     """
+
+    # So little of an answer waits unread in the connection from the server.
+    UNREAD_BYTES = 4096
 
     def __init__(self, target):
         host, _, port = target.partition(":")
         self.target = (host, int(port))
         self.cut = lambda path, body: None
+        self.give_up = lambda path, body: None
         self.cuts_made = 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
@@ -44,23 +51,35 @@ class CuttingProxy:
 
     def _serve(self, client):
         try:
-            with client, socket.create_connection(self.target, timeout=60) as server:
+            with client, socket.socket() as server:
                 client.settimeout(60)
                 head, body = self._read_request(client)
+                path = head.split(b" ", 2)[1].decode()
+                stop = self.give_up(path, body)
+                self._connect(server, is_slow=stop is not None)
                 server.sendall(head + body)
                 answer = bytearray()
-                while chunk := server.recv(65536):
+                while stop is None or len(answer) < stop:
+                    if not (chunk := server.recv(65536)):
+                        break
                     answer += chunk
-                limit = self.cut(head.split(b" ", 2)[1].decode(), body)
+                limit = self.cut(path, body) if stop is None else stop
                 if limit is None:
                     client.sendall(answer)
                     return
-                self.cuts_made += 1
                 client.sendall(answer[:limit])
                 # Linger of zero seconds: the close becomes a reset.
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                for each in (client, server):
+                    each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                self.cuts_made += 1
         except OSError:
             pass  # Either end went away: the other one sees its connection close.
+
+    def _connect(self, server, is_slow):
+        if is_slow:
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.UNREAD_BYTES)
+        server.settimeout(60)
+        server.connect(self.target)
 
     @staticmethod
     def _read_request(client):

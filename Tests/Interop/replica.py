@@ -30,12 +30,16 @@ class ReplicaDied(AssertionError):
 
 
 class Replica:
-    """The files of the replica are `path` and its neighbours with suffixes."""
+    """The files of the replica are `path` and its neighbours with suffixes.
 
-    def __init__(self, path, url, timeout=60.0, **options):
+    `partial` makes it a partial one: the arguments of `partial_options` in the worker.
+    """
+
+    def __init__(self, path, url, timeout=60.0, partial=None, **options):
         self.path = Path(path)
         self.url = url
         self.options = options
+        self.partial = partial
         self.timeout = timeout
         self.process = None
         self.log = self.path.with_name(self.path.name + "-stderr")
@@ -52,7 +56,7 @@ class Replica:
                 bufsize=0,
             )
         try:
-            self.call("open", str(self.path), self.url, self.options)
+            self.call("open", str(self.path), self.url, self.options, self.partial)
         except BaseException:
             self.end()
             raise
@@ -105,6 +109,10 @@ class Replica:
 
     def rows(self, sql, *arguments):
         return self.call("rows", sql, arguments)
+
+    def digests(self, sql):
+        """The rows of `sql` as digests, by their first value."""
+        return self.call("digests", sql)
 
     def write(self, *statements):
         """Runs statements, each an SQL text or (text, arguments), in one transaction."""

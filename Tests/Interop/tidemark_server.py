@@ -1,5 +1,7 @@
 """Starts, stops and kills the server under test. Standard library only."""
 
+import http.client
+import json
 import os
 import re
 import select
@@ -116,6 +118,36 @@ class Server:
 
     def log_text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def admin_request(self, method, path):
+        """Status and decoded answer of one request to the admin listener."""
+        host, _, port = self.admin_address.partition(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=120)
+        try:
+            connection.request(method, path)
+            response = connection.getresponse()
+            return response.status, json.loads(response.read() or b"null")
+        finally:
+            connection.close()
+
+    def pins(self, name="default"):
+        """The pins of a database, as the admin listener lists them."""
+        status, answer = self.admin_request("GET", f"/v1/namespaces/{name}/pins")
+        assert status == 200, answer
+        return answer["pins"]
+
+    def drop_pins(self, name="default"):
+        """Drops every pin of a database; a partial replica may not read any more."""
+        for pin in self.pins(name):
+            path = f"/v1/namespaces/{name}/pins/{pin['id']}"
+            status, answer = self.admin_request("DELETE", path)
+            assert status == 200, answer
+        assert self.pins(name) == []
+
+    def statistics(self, name="default"):
+        status, answer = self.admin_request("GET", f"/v1/namespaces/{name}/stats")
+        assert status == 200, answer
+        return answer
 
     def database_command(self, verb, *arguments, running=True):
         """`tidemark db VERB ...`, through the admin listener or on the stopped data directory."""

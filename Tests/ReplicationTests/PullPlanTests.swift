@@ -15,7 +15,7 @@ final class PullPlanTests: XCTestCase {
     func testPlans() {
         let (old, now) = (revision(4), revision(9))
         let changed = PullPlan.Pages.changed(after: CommitNumber(4))
-        let selected = PullPlan.Pages.selected(withFirst: false)
+        let selected = PullPlan.Pages.selected(first: .asSelected)
         let rows:
             [(
                 label: String, server: EchoedRevision?, client: EchoedRevision?, selects: Bool,
@@ -24,7 +24,7 @@ final class PullPlanTests: XCTestCase {
                 ("everything", nil, nil, false, .zero, .newest(.all)),
                 (
                     "first contact with a selection", nil, nil, true, .zero,
-                    .begin(.selected(withFirst: true))
+                    .begin(.selected(first: .always))
                 ),
                 ("up to date", nil, .known(now), false, .zero, .unchanged),
                 ("waits", nil, .known(now), false, .seconds(5), .wait(.seconds(5))),

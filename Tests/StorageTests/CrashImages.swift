@@ -2,43 +2,42 @@ import Foundation
 import Primitives
 import TestSupport
 
-/// Copies a database's folder just before operations that change it, as a crash at that point
-/// would leave it: a kill keeps every write, a power cut only what was flushed, and of the rest
-/// any part.
+/// Takes images of a data directory just before operations that change it. For the file system, a
+/// copy at that moment is what a process leaves that is killed there: all that it did before, and
+/// nothing of what comes after.
 final class CrashImages: @unchecked Sendable {
     // @unchecked: guarded by `lock`.
 
-    struct StoredFile {
-        var content: [UInt8]
-        var modified: timespec
-    }
-
     struct Image {
-        /// What was about to happen.
+        /// What was about to happen, and how the machine ended.
         let moment: String
-        let files: [String: StoredFile]
+        let disk: WatchedDisk.Image
         /// `mark` at that moment.
         let mark: Int
     }
 
-    private let folder: String
+    private let root: String
     private let lock = NSLock()
     private var generator: SeededGenerator
+    private let disk: WatchedDisk
+    private let perName: Int
     private let oneIn: Int
-    private var durableFiles: [UInt64: StoredFile] = [:]
-    private var durableNames: [String: UInt64] = [:]
-    /// Sizes that files were cut to since they were last flushed: the smallest.
-    private var cutSizes: [UInt64: Int] = [:]
-    /// The file that is being cut by the operation before this one.
-    private var cutting: String?
-    private var taken: [Image] = []
+    private var counts: [String: Int] = [:]
+    /// For each name, what was chosen of its occurrences, each with equal chance.
+    private var chosen: [String: [[Image]]] = [:]
+    private var others: [Image] = []
+    private var failures: [String: (count: Int, outcome: FileOperationHook.Outcome)] = [:]
     private var currentMark = 0
 
-    /// - Parameter oneIn: how many operations there are to an image.
-    init(folder: String, generator: SeededGenerator, oneIn: Int) {
-        self.folder = folder
+    /// - Parameters:
+    ///   - perName: how many occurrences of each name images are taken of.
+    ///   - oneIn: how many operations there are to a further image; 0 for none.
+    init(root: String, generator: SeededGenerator, perName: Int, oneIn: Int) throws {
+        self.root = root
         self.generator = generator
+        self.perName = perName
         self.oneIn = oneIn
+        disk = try WatchedDisk(root: root)
     }
 
     /// How far the test has come, to be kept with each image.
@@ -47,127 +46,70 @@ final class CrashImages: @unchecked Sendable {
         set { lock.withLock { currentMark = newValue } }
     }
 
-    var images: [Image] { lock.withLock { taken } }
-
-    /// Everything that is there now counts as flushed.
-    func begin() {
-        for name in names() {
-            guard let (file, inode) = load(name) else { continue }
-            durableFiles[inode] = file
-            durableNames[name] = inode
+    var images: [Image] {
+        lock.withLock {
+            chosen.sorted { $0.key < $1.key }.flatMap { $0.value.flatMap { $0 } } + others
         }
-        FileOperationHook.handler = { [self] operation, path in
-            if path.hasPrefix(folder) { lock.withLock { note(operation, path) } }
-            return 0
+    }
+
+    /// Names of the operations that there were.
+    var names: Set<String> { lock.withLock { Set(counts.keys) } }
+
+    func begin() {
+        FileOperationHook.handler = { [self] event in
+            guard event.path.hasPrefix(root) else { return .goesOn }
+            return lock.withLock { note(event) }
         }
     }
 
     func end() { FileOperationHook.handler = nil }
 
-    private func note(_ operation: FileOperationHook.Operation, _ path: String) {
-        if let name = cutting, let (file, inode) = load(name) {
-            cutSizes[inode] = min(cutSizes[inode] ?? .max, file.content.count)
-        }
-        cutting = nil
-        if generator.chance(oneIn) {
-            let name = path.split(separator: "/").last ?? ""
-            taken.append(killed("kill before \(operation) of \(name)"))
-            taken.append(powerless("power cut before \(operation) of \(name)"))
-        }
-        switch operation {
-        case .synchronize(let withTimes):
-            let name = String(path.dropFirst(folder.count + 1))
-            guard let (current, inode) = load(name) else { return }
-            var file = current
-            if let old = durableFiles[inode], !withTimes, old.content.count == file.content.count {
-                file.modified = old.modified
-            }
-            durableFiles[inode] = file
-            cutSizes[inode] = nil
-        case .synchronizeFolder:
-            durableNames = [:]
-            for name in names() { durableNames[name] = load(name)?.inode }
-        case .truncate: cutting = String(path.dropFirst(folder.count + 1))
-        case .write, .rename, .remove: break
+    /// Lets the next `count` operations of a name fail.
+    func fail(_ name: String, _ outcome: FileOperationHook.Outcome, count: Int = 1) {
+        lock.withLock { failures[name] = (count, outcome) }
+    }
+
+    /// Whether all of these operations came.
+    var allFailuresHappened: Bool { lock.withLock { failures.isEmpty } }
+
+    private func note(_ event: FileOperationHook.Event) -> FileOperationHook.Outcome {
+        let name = event.name
+        disk.operationEnded()
+        choose(name)
+        let outcome = takeFailure(name)
+        disk.note(event, outcome)
+        return outcome
+    }
+
+    private func takeFailure(_ name: String) -> FileOperationHook.Outcome {
+        guard let (count, outcome) = failures[name] else { return .goesOn }
+        failures[name] = count > 1 ? (count - 1, outcome) : nil
+        return outcome
+    }
+
+    /// Each occurrence of a name ends up among the chosen ones with the same chance.
+    private func choose(_ name: String) {
+        let count = counts[name, default: 0]
+        counts[name] = count + 1
+        if count < perName {
+            chosen[name, default: []].append(take(name))
+        } else if perName > 0, case let place = generator.number(0...count), place < perName {
+            chosen[name]?[place] = take(name)
+        } else if oneIn > 0, generator.chance(oneIn) {
+            others.append(generator.chance(3) ? killed(name) : powerless(name))
         }
     }
 
-    private func killed(_ moment: String) -> Image {
-        var files: [String: StoredFile] = [:]
-        for name in names() { files[name] = load(name)?.file }
-        return Image(moment: moment, files: files, mark: currentMark)
+    private func take(_ name: String) -> [Image] {
+        [killed(name), powerless(name), powerless(name)]
     }
 
-    private func powerless(_ moment: String) -> Image {
-        var live: [UInt64: StoredFile] = [:]
-        var liveNames: [String: UInt64] = [:]
-        for name in names() {
-            guard let (file, inode) = load(name) else { continue }
-            live[inode] = file
-            liveNames[name] = inode
-        }
-        let survivingNames = generator.chance(2) ? durableNames : liveNames
-        var files: [String: StoredFile] = [:]
-        for (name, inode) in survivingNames {
-            var old = durableFiles[inode] ?? StoredFile(content: [], modified: timespec())
-            if let size = cutSizes[inode], size < old.content.count {
-                // A file is cut as a whole or not at all; what was written before and behind it
-                // may be there with the cut only.
-                guard generator.chance(2) else {
-                    files[name] = old
-                    continue
-                }
-                old.content.removeLast(old.content.count - size)
-            }
-            switch generator.number(0...3) {
-            case 0: files[name] = live[inode] ?? old
-            case 1: files[name] = live[inode].map { mixed(old, $0) } ?? old
-            default: files[name] = old
-            }
-        }
-        return Image(moment: moment, files: files, mark: currentMark)
+    private func killed(_ name: String) -> Image {
+        Image(moment: "kill before: \(name)", disk: disk.killed(), mark: currentMark)
     }
 
-    /// Some sectors of the new content have arrived, others not.
-    private func mixed(_ old: StoredFile, _ new: StoredFile) -> StoredFile {
-        var file = generator.chance(2) ? old : new
-        let size = (generator.chance(2) ? old : new).content.count
-        file.content = [UInt8](repeating: 0, count: size)
-        for start in stride(from: 0, to: size, by: 512) {
-            let source = generator.chance(2) ? old.content : new.content
-            let end = min(start + 512, size, source.count)
-            if start < end { file.content.replaceSubrange(start..<end, with: source[start..<end]) }
-        }
-        return file
-    }
-
-    private func names() -> [String] {
-        ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
-    }
-
-    private func load(_ name: String) -> (file: StoredFile, inode: UInt64)? {
-        let path = folder + "/" + name
-        var status = stat()
-        guard stat(path, &status) == 0, let data = FileManager.default.contents(atPath: path)
-        else { return nil }
-        return (
-            StoredFile(content: [UInt8](data), modified: status.st_mtim), UInt64(status.st_ino)
-        )
-    }
-}
-
-extension CrashImages.Image {
-    /// Puts the image where a store can open it.
-    func write(to folder: String) throws {
-        try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: true)
-        for (name, file) in files {
-            let path = folder + "/" + name
-            try Data(file.content).write(to: URL(fileURLWithPath: path))
-            var times = [file.modified, file.modified]
-            guard utimensat(AT_FDCWD, path, &times, 0) == 0 else {
-                throw Mismatch("utimensat failed")
-            }
-        }
+    private func powerless(_ name: String) -> Image {
+        let image = disk.powerless(&generator)
+        return Image(moment: "power cut before: \(name)", disk: image, mark: currentMark)
     }
 }

@@ -6,48 +6,69 @@ import XCTest
 
 @testable import Storage
 
-/// Opens what crashes at many points of a database's life would leave.
+/// Opens what crashes at every named point of a database's life leave. The images are copies made
+/// just before each operation, which for the files is the same as a process that is killed there;
+/// `kill_rounds.py` kills real ones, at times of its own.
 final class CrashTests: XCTestCase {
-    /// What a run did, by commit number.
+    /// A run, the facts at each of its marks, and the images that were taken of it.
     private struct Run {
-        var revisions: [Revision] = []
-        var contents: [CommitNumber: [UInt8]] = [:]
+        let facts: [StoreFacts]
+        let images: [CrashImages.Image]
+        let names: Set<String>
     }
 
-    func testEveryCrashLeavesAllAcknowledgedCommitsAndRightDeltas() {
-        forEachSeed(count: 2) { generator in
-            var options = StorageOptions()
-            options.minCheckpointPageCount = 12
-            options.checkpointWait = .zero
-            let fixture = try StorageFixture(options: options)
-            defer { fixture.tearDown() }
-            let (run, images) = try self.record(fixture, &generator, oneIn: 14) {
-                try self.runRandomSteps(fixture, &$0, noteCommit: $1)
+    private static let tight: StorageOptions = {
+        var options = StorageOptions()
+        options.minCheckpointPageCount = 12
+        options.checkpointWait = .zero
+        options.changesRewriteSize = 400
+        options.historyLogRewriteSize = 600
+        return options
+    }()
+
+    func testEveryNamedPointIsReachedAndSurvived() {
+        forEachSeed(count: 1, oneIn: 20) { generator in
+            let run = try self.record(&generator, perName: 3, oneIn: 0) { world, recorder in
+                try CrashScript(world: world, recorder: recorder).run()
             }
-            try self.check(images, run)
+            let missing = CrashPoints.all.subtracting(run.names).sorted()
+            let unknown = run.names.subtracting(CrashPoints.all).sorted()
+            try require(missing.isEmpty, "never reached: \(missing)")
+            try require(unknown.isEmpty, "not in the list: \(unknown)")
+            try self.check(run)
+        }
+    }
+
+    func testCrashesAnywhereInRandomLivesLoseNothing() {
+        forEachSeed(count: 2, oneIn: 10) { generator in
+            var steps = SeededGenerator(seed: generator.next())
+            let run = try self.record(&generator, perName: 1, oneIn: 30) { world, _ in
+                world.quotaIsTight = true
+                for _ in 0..<40 { try world.randomStep(&steps) }
+            }
+            try self.check(run)
         }
     }
 
     /// Every single operation from before a checkpoint to behind the next commits, for the modes
     /// that empty the WAL or start it over, and with a new connection that draws new salts.
     func testEveryCrashAroundACheckpointByHand() {
-        forEachSeed(count: 1) { generator in
+        forEachSeed(count: 1, oneIn: 50) { generator in
             for mode in [CheckpointMode.restart, .truncate] {
                 for replacesWriter in [false, true] {
-                    let fixture = try StorageFixture()
-                    defer { fixture.tearDown() }
-                    let (run, images) = try self.record(fixture, &generator, oneIn: 1) {
-                        _, noteCommit in
+                    let run = try self.record(
+                        &generator, perName: 0, oneIn: 1, options: StorageOptions()
+                    ) { world, _ in
+                        _ = try world.beginReplica()
                         for index in 0..<3 {
-                            try fixture.execute("INSERT INTO t (v) VALUES (randomblob(5000))")
-                            try noteCommit()
+                            try world.commit("UPDATE t SET v = randomblob(5000)")
                             if index == 2 { break }
-                            let result = try fixture.checkpoint(mode)
+                            let result = try world.checkpoint(mode)
                             try require(!result.isBusy, "\(mode)")
-                            if replacesWriter { try fixture.replaceWriter() }
+                            if replacesWriter { try world.fixture.replaceWriter() }
                         }
                     }
-                    do { try self.check(images, run) } catch {
+                    do { try self.check(run) } catch {
                         throw Mismatch("\(mode), \(replacesWriter): \(error)")
                     }
                 }
@@ -55,133 +76,76 @@ final class CrashTests: XCTestCase {
         }
     }
 
-    private func check(_ images: [CrashImages.Image], _ run: Run) throws {
-        try require(images.count > 10, "only \(images.count) images")
-        for (index, image) in images.enumerated() {
-            do { try check(image, run) } catch {
-                throw Mismatch("image \(index), \(image.moment): \(error)")
-            }
-        }
-    }
+    // MARK: recording
 
-    /// - Parameter steps: is given the generator, and what it calls behind each commit.
+    /// - Parameter steps: begins with a database that has a row, and images from there on if
+    ///   `perName` is 0; else from before the data directory was made.
     private func record(
-        _ fixture: StorageFixture, _ generator: inout SeededGenerator, oneIn: Int,
-        _ steps: (inout SeededGenerator, _ noteCommit: () throws -> Void) throws -> Void
-    ) throws -> (Run, [CrashImages.Image]) {
-        try fixture.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, v BLOB)")
-        var run = Run()
-        try note(fixture, &run)
-        let recorder = CrashImages(
-            folder: URL(fileURLWithPath: fixture.path(.default, "meta")).deletingLastPathComponent()
-                .resolvingSymlinksInPath().path,
-            generator: SeededGenerator(seed: generator.next()), oneIn: oneIn)
-        recorder.mark = run.revisions.count
-        fixture.close()
-        try fixture.open()
-        _ = try fixture.acquire()
+        _ generator: inout SeededGenerator, perName: Int, oneIn: Int,
+        options: StorageOptions = tight, _ steps: (StoreWorld, CrashImages) throws -> Void
+    ) throws -> Run {
+        let folder = try TemporaryFolder(inMemory: true)
+        defer { folder.remove() }
+        let root = folder.path
+        let recorder = try CrashImages(
+            root: root, generator: SeededGenerator(seed: generator.next()), perName: perName,
+            oneIn: oneIn)
+        var facts = [StoreFacts()]
         recorder.begin()
         defer { recorder.end() }
-        try steps(&generator) {
-            try note(fixture, &run)
-            recorder.mark = run.revisions.count
+        if perName == 0 { recorder.end() }
+        let world = try StoreWorld(directory: root + "/data", options: options)
+        defer { world.tearDown() }
+        world.stepEnded = { now in
+            facts.append(now)
+            recorder.mark = facts.count - 1
         }
-        fixture.drainWriter(try fixture.acquire().database)
-        return (run, recorder.images)
+        try world.begin()
+        try world.commit("INSERT INTO t (v) VALUES (randomblob(7000)), (2), (randomblob(3000))")
+        var images: CrashImages = recorder
+        if perName == 0 {
+            images = try CrashImages(
+                root: root, generator: SeededGenerator(seed: generator.next()), perName: 0,
+                oneIn: oneIn)
+            facts = [world.facts]
+            world.stepEnded = { now in
+                facts.append(now)
+                images.mark = facts.count - 1
+            }
+            images.begin()
+        }
+        try steps(world, images)
+        try world.check()
+        world.fixture.close()
+        images.end()
+        return Run(facts: facts, images: images.images, names: images.names)
     }
 
-    private func runRandomSteps(
-        _ fixture: StorageFixture, _ generator: inout SeededGenerator,
-        noteCommit: () throws -> Void
-    ) throws {
-        var kept: [Snapshot] = []
-        var reader: HeldReader?
-        defer { reader?.end() }
-        for step in 0..<24 {
-            try fixture.execute(Self.statement(step, &generator))
-            try noteCommit()
-            if generator.chance(3) {
-                _ = try fixture.checkpoint(CheckpointMode.allCases[generator.number(0...3)])
-            }
-            if generator.chance(4) { try fixture.replaceWriter() }
-            if generator.chance(6) {
-                reader?.end()
-                let database = try fixture.acquire().database
-                reader = generator.chance(2) ? nil : try HeldReader(database, "SELECT id FROM t")
-            }
-            if generator.chance(3) {
-                kept.append(try fixture.acquire().database.snapshot())
-            } else if kept.count > 2 {
-                kept.removeFirst()
+    // MARK: checking
+
+    private func check(_ run: Run) throws {
+        try require(run.images.count > 10, "only \(run.images.count) images")
+        for (index, image) in run.images.enumerated() {
+            do { try check(image, run) } catch {
+                throw Mismatch("image \(index), \(image.moment), mark \(image.mark): \(error)")
             }
         }
-    }
-
-    private static func statement(_ step: Int, _ generator: inout SeededGenerator) -> String {
-        switch generator.number(0...9) {
-        case 0: "DELETE FROM t WHERE id % \(generator.number(2...4)) = 0"
-        case 1: "UPDATE t SET v = randomblob(\(generator.number(10...4000))) WHERE id % 3 = 1"
-        case 2 where step > 8: "VACUUM"
-        default:
-            "INSERT INTO t (v) VALUES (randomblob(\(generator.number(1...9000)))), (\(step))"
-        }
-    }
-
-    private func note(_ fixture: StorageFixture, _ run: inout Run) throws {
-        let snapshot = try fixture.acquire().database.snapshot()
-        guard snapshot.revision != run.revisions.last else { return }
-        run.revisions.append(snapshot.revision)
-        run.contents[snapshot.revision.commit] = try fixture.image(of: snapshot)
     }
 
     private func check(_ image: CrashImages.Image, _ run: Run) throws {
-        let folder = try TemporaryFolder()
+        let folder = try TemporaryFolder(inMemory: true)
         defer { folder.remove() }
-        try image.write(to: folder.file("databases/default"))
-        let fixture = try StorageFixture(directory: folder.path)
-        defer { fixture.tearDown() }
-        let database = try fixture.acquire().database
-        let head = database.head.revision
-        let acknowledged = run.revisions[image.mark - 1]
-        try require(head.commit >= acknowledged.commit, "an acknowledged commit is lost")
-        let snapshot = try database.snapshot()
-        let content = try fixture.image(of: snapshot)
-        try require(content == run.contents[head.commit], "the head is no commit that was made")
-        try fixture.withImage(content) { connection in
-            try require(
-                try connection.queryText("PRAGMA integrity_check") == "ok", "integrity check")
-        }
-        try checkRevisions(run, database, fixture)
-        snapshot.release()
-        // Life goes on: a commit under a new epoch, and a checkpoint.
-        try fixture.execute("INSERT INTO t (v) SELECT randomblob(6000) FROM (VALUES (1), (2), (3))")
-        fixture.drainWriter(database)
-        try checkRevisions(run, database, fixture, lost: head)
-    }
-
-    /// - Parameter lost: revisions that are newer were lost before new ones were made.
-    private func checkRevisions(
-        _ run: Run, _ database: Database, _ fixture: StorageFixture, lost: Revision? = nil
-    ) throws {
-        let newest = lost ?? database.head.revision
-        let snapshot = try database.snapshot()
-        let content = try fixture.image(of: snapshot)
-        for revision in run.revisions {
-            let isKnown = database.knows(revision)
-            try require(
-                isKnown == (revision.commit <= newest.commit),
-                "commit \(revision.commit.rawValue) is known: \(isKnown)")
-            guard isKnown, let old = run.contents[revision.commit] else { continue }
-            let pages = database.pages(
-                changedAfter: revision.commit, databaseSize: snapshot.databaseSize)
-            try require(
-                fixture.patched(old, pages, from: content) == content,
-                "the delta from commit \(revision.commit.rawValue)")
-            if let exact = try? database.snapshot(at: revision) {
-                try require(
-                    fixture.image(of: exact) == old,
-                    "commit \(revision.commit.rawValue) as it was")
-            }
-        }
+        try image.disk.write(to: folder.path)
+        let before = run.facts[image.mark]
+        let after = run.facts[min(image.mark + 1, run.facts.count - 1)]
+        var options = Self.tight
+        options.minCheckpointPageCount = 1000
+        let world = try StoreWorld(
+            directory: folder.file("data"), options: options, facts: before)
+        defer { world.tearDown() }
+        try StoreJudge(before: before, after: after).check(world.fixture)
+        guard before.revisions.count > 1 else { return }
+        try world.adopt()
+        try world.checkThatLifeGoesOn()
     }
 }

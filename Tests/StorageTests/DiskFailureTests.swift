@@ -25,12 +25,12 @@ final class DiskFailureTests: XCTestCase {
         synchronizeOnly: Bool = false
     ) {
         let seen = Counter()
-        FileOperationHook.handler = { operation, path in
-            guard path.hasSuffix(name) else { return 0 }
+        FileOperationHook.handler = { event in
+            guard event.path.hasSuffix(name) else { return .goesOn }
             if synchronizeOnly {
-                guard case .synchronize = operation else { return 0 }
+                guard case .synchronize = event.operation else { return .goesOn }
             }
-            return (count..<count + times).contains(seen.next() - 1) ? code : 0
+            return (count..<count + times).contains(seen.next() - 1) ? .fails(code) : .goesOn
         }
     }
 

@@ -166,8 +166,9 @@ final class ImportTests: XCTestCase {
         defer { FileOperationHook.handler = nil }
         for failing in 0..<5 {
             let count = Counter()
-            FileOperationHook.handler = { _, path in
-                path.contains("/databases") && count.next() == failing + 1 ? ENOSPC : 0
+            FileOperationHook.handler = { event in
+                event.path.contains("/databases") && count.next() == failing + 1
+                    ? .fails(ENOSPC) : .goesOn
             }
             XCTAssertThrowsError(try importFile(path), "\(failing)")
             FileOperationHook.handler = nil

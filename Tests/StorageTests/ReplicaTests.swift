@@ -308,7 +308,9 @@ final class ReplicaTests: XCTestCase {
     func testAFullDiskKeepsNoPageFromAReplica() throws {
         let began = try begin()
         time.now.add(7200, ordering: .relaxed)
-        FileOperationHook.handler = { _, path in path.hasSuffix("history.log") ? ENOSPC : 0 }
+        FileOperationHook.handler = { event in
+            event.path.hasSuffix("history.log") ? .fails(ENOSPC) : .goesOn
+        }
         defer { FileOperationHook.handler = nil }
         XCTAssertTrue(try lazyImage(began) == began.image)
         XCTAssertThrowsError(try begin(), "a new one has to be written down")

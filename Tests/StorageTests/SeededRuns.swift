@@ -14,12 +14,16 @@ func require(_ condition: Bool, _ message: @autoclosure () -> String) throws {
 
 /// Runs a random test once per seed: 1 to `TIDEMARK_SEEDS` (`count` by default), or
 /// `TIDEMARK_SEED` alone. A failure names its seed.
+///
+/// - Parameter oneIn: for tests that are long: how many of `TIDEMARK_SEEDS` make one of theirs.
 func forEachSeed(
-    count: Int = 100, file: StaticString = #filePath, line: UInt = #line,
+    count: Int = 100, oneIn: Int = 1, test: String = #function, file: StaticString = #filePath,
+    line: UInt = #line,
     _ body: (inout SeededGenerator) throws -> Void
 ) {
     let environment = ProcessInfo.processInfo.environment
-    var seeds = 1...UInt64(environment["TIDEMARK_SEEDS"].flatMap(Int.init) ?? count)
+    let wanted = environment["TIDEMARK_SEEDS"].flatMap(Int.init).map { max(count, $0 / oneIn) }
+    var seeds = 1...UInt64(wanted ?? count)
     if let seed = environment["TIDEMARK_SEED"].flatMap(UInt64.init) { seeds = seed...seed }
     for seed in seeds {
         var generator = SeededGenerator(seed: seed)
@@ -28,4 +32,5 @@ func forEachSeed(
             return
         }
     }
+    if wanted != nil { print("\(test): \(seeds.count) seeds") }
 }

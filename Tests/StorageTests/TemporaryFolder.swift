@@ -4,10 +4,15 @@ import Foundation
 struct TemporaryFolder {
     let path: String
 
-    init() throws {
+    /// - Parameter inMemory: where the system has a place for that; flushes cost nothing there.
+    init(inMemory: Bool = false) throws {
+        let memory = "/dev/shm"
+        let parent =
+            inMemory && FileManager.default.isWritableFile(atPath: memory)
+            ? URL(fileURLWithPath: memory) : FileManager.default.temporaryDirectory
         path =
-            FileManager.default.temporaryDirectory
-            .appendingPathComponent("tidemark-\(UUID().uuidString)").path
+            parent.appendingPathComponent("tidemark-\(UUID().uuidString)")
+            .resolvingSymlinksInPath().path
         try FileManager.default.createDirectory(
             atPath: path, withIntermediateDirectories: false)
     }

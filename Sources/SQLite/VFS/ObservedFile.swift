@@ -16,6 +16,8 @@ final class ObservedFile {
     private var sharedMask: UInt16 = 0
     private var exclusiveMask: UInt16 = 0
     private var isAttached = false
+    /// Kept while a test listens only.
+    var lastWrite = FilePurpose.commit
     /// The main file of a WAL's connection; nil for the main file itself.
     private let mainFile: ObservedFile?
     /// Told what is read; set for the main file, and used for its WAL, which SQLite opens later.
@@ -91,17 +93,6 @@ final class ObservedFile {
     func close() {
         if isAttached { unmapSharedMemory() }
         _ = unlockFile(to: 0)
-    }
-
-    /// What a test makes an operation fail with; a full disk has a code of its own.
-    func injectedFailure(_ operation: FileOperationHook.Operation, code: Int32) -> Int32 {
-        guard unsafe FileOperationHook.handler != nil else { return SQLITE_OK }
-        let path = kind == .wal ? shared.path + "-wal" : shared.path
-        switch FileOperationHook.failure(operation, path) {
-        case 0: return SQLITE_OK
-        case ENOSPC: return SQLITE_FULL
-        default: return code
-        }
     }
 
     // MARK: what SQLite reads

@@ -42,10 +42,13 @@ enum ObservedFileMethods {
         unsafe methods.xWrite = { file, bytes, count, offset in
             let ours = unsafe container(file)
             let real = unsafe ours.pointee.real!
-            var code = unsafe observed(ours).injectedFailure(
-                .write, code: Int32(CSQLITE_IOERR_WRITE))
+            let verdict = unsafe observed(ours).judgeWrite(count: count, offset: offset)
+            var code = verdict.code
             if code == SQLITE_OK {
                 code = unsafe real.pointee.pMethods.pointee.xWrite(real, bytes, count, offset)
+            } else if verdict.byteCount > 0 {
+                _ = unsafe real.pointee.pMethods.pointee.xWrite(
+                    real, bytes, verdict.byteCount, offset)
             }
             if code == SQLITE_OK, let bytes = unsafe bytes {
                 unsafe observed(ours).observeWrite(bytes, count: count, offset: offset)
@@ -56,15 +59,13 @@ enum ObservedFileMethods {
         }
         unsafe methods.xTruncate = { file, size in
             let real = unsafe container(file).pointee.real!
-            let code = unsafe observed(container(file)).injectedFailure(
-                .truncate, code: Int32(CSQLITE_IOERR_WRITE))
+            let code = unsafe observed(container(file)).judgeTruncation().code
             guard code == SQLITE_OK else { return code }
             return unsafe real.pointee.pMethods.pointee.xTruncate(real, size)
         }
         unsafe methods.xSync = { file, flags in
             let real = unsafe container(file).pointee.real!
-            var code = unsafe observed(container(file)).injectedFailure(
-                .synchronize(withTimes: false), code: Int32(CSQLITE_IOERR_FSYNC))
+            var code = unsafe observed(container(file)).judgeFlush().code
             if code == SQLITE_OK { code = unsafe real.pointee.pMethods.pointee.xSync(real, flags) }
             if code != SQLITE_OK { unsafe observed(container(file)).shared.noteFailure() }
             return code

@@ -29,6 +29,8 @@ package final class SharedDatabaseFile: @unchecked Sendable {
     static let lockCount = 8
     /// The one of these that a write transaction holds.
     static let writeLock = 0
+    /// The one that a checkpoint holds.
+    static let checkpointLock = 1
 
     @safe private struct State {
         // SAFETY: owned by the file and freed under its mutex, once no connection is left that
@@ -57,6 +59,8 @@ package final class SharedDatabaseFile: @unchecked Sendable {
 
     /// A write or a flush failed (a full disk apart): what the files hold is in doubt.
     package var hasFailed: Bool { state.withLock { $0.hasFailed } }
+
+    var isCheckpointing: Bool { state.withLock { $0.walLocks[Self.checkpointLock] < 0 } }
 
     func noteFailure() { state.withLock { $0.hasFailed = true } }
 

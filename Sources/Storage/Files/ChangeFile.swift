@@ -39,7 +39,7 @@ final class ChangeFile: @unchecked Sendable {
         let bytes = try file.readAll()
         if let (content, end) = decode(bytes, databaseID: databaseID, upTo: recordedCommit) {
             // What follows is a record whose checkpoint never began.
-            if end < bytes.count { try file.truncate(to: Int64(end)) }
+            if end < bytes.count { try file.truncate(to: Int64(end), for: .unrecordedChanges) }
             let changes = ChangeFile(
                 directory: directory, databaseID: databaseID, file: file, end: Int64(end),
                 newestCommit: recordedCommit)
@@ -54,8 +54,8 @@ final class ChangeFile: @unchecked Sendable {
     /// Makes an empty file in a folder that is not visible yet; the caller syncs the folder.
     static func create(directory: String, databaseID: DatabaseID) throws(StorageError) {
         let file = try File(path: directory + "/changes", mode: .create)
-        try file.write(header(databaseID), at: 0)
-        try file.synchronize()
+        try file.write(header(databaseID), at: 0, for: .newChanges)
+        try file.synchronize(for: .newChanges)
     }
 
     private init(
@@ -76,15 +76,17 @@ final class ChangeFile: @unchecked Sendable {
         _ changes: [(page: PageNumber, commit: CommitNumber)], upTo newest: CommitNumber
     ) throws(StorageError) {
         let record = Self.record(changes, newest: newest)
-        try file.write(record, at: end)
-        try file.synchronize()
+        try file.write(record, at: end, for: .changes)
+        try file.synchronize(for: .changes)
         end += Int64(record.count)
         newestCommit = newest
     }
 
     /// Whether the records repeat themselves so much that a rewrite pays.
-    func wantsRewrite(pageCount: UInt32) -> Bool {
-        end > 1 << 20 && end > 4 * Int64(pageCount) * Int64(Self.entrySize)
+    ///
+    /// - Parameter size: bytes that are fine in any case.
+    func wantsRewrite(pageCount: UInt32, beyond size: Int64) -> Bool {
+        end > size && end > 4 * Int64(pageCount) * Int64(Self.entrySize)
     }
 
     /// Replaces all records by one. The old file stays until the new one is durable.
@@ -92,17 +94,17 @@ final class ChangeFile: @unchecked Sendable {
         _ changes: [(page: PageNumber, commit: CommitNumber)], upTo newest: CommitNumber
     ) throws(StorageError) {
         let temporary = path + ".new"
-        try Directory.removeFile(temporary)
+        try Directory.removeFile(temporary, for: .changesRewrite)
         let next = try File(path: temporary, mode: .create)
         let bytes = Self.header(databaseID) + Self.record(changes, newest: newest)
-        try next.write(bytes, at: 0)
-        try next.synchronize()
-        try Directory.renameReplacing(temporary, to: path)
+        try next.write(bytes, at: 0, for: .changesRewrite)
+        try next.synchronize(for: .changesRewrite)
+        try Directory.renameReplacing(temporary, to: path, for: .changesRewrite)
         // From here on the old file has no name, whether or not the next call succeeds.
         file = next
         end = Int64(bytes.count)
         newestCommit = newest
-        try Directory.synchronize(directory)
+        try Directory.synchronize(directory, for: .changesRewrite)
     }
 
     private static func header(_ databaseID: DatabaseID) -> [UInt8] {

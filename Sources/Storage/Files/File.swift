@@ -1,6 +1,6 @@
 internal import CLinux
 internal import Glibc
-internal import Primitives
+package import Primitives
 
 /// An open file. The only place in `Storage` that makes system calls on files.
 ///
@@ -108,8 +108,23 @@ package final class File: Sendable {
         return bytes
     }
 
-    package func write(_ bytes: UnsafeRawBufferPointer, at offset: Int64) throws(StorageError) {
-        try Self.ask(.write, path)
+    package func write(
+        _ bytes: UnsafeRawBufferPointer, at offset: Int64, for purpose: FilePurpose
+    ) throws(StorageError) {
+        switch FileOperationHook.outcome(
+            .write, purpose, path, offset: offset, byteCount: bytes.count)
+        {
+        case .goesOn: try unsafe writeAll(bytes, at: offset)
+        case .fails(let code): throw .file(operation: "write", path: path, code: code)
+        case .isCutShort(let count, let code):
+            try unsafe writeAll(UnsafeRawBufferPointer(rebasing: bytes.prefix(count)), at: offset)
+            throw .file(operation: "write", path: path, code: code)
+        }
+    }
+
+    private func writeAll(
+        _ bytes: UnsafeRawBufferPointer, at offset: Int64
+    ) throws(StorageError) {
         var done = 0
         while done < bytes.count {
             done += try Self.call("write", path) {
@@ -121,31 +136,33 @@ package final class File: Sendable {
         }
     }
 
-    package func write(_ bytes: [UInt8], at offset: Int64) throws(StorageError) {
+    package func write(
+        _ bytes: [UInt8], at offset: Int64, for purpose: FilePurpose
+    ) throws(StorageError) {
         var failure: StorageError?
         unsafe bytes.withUnsafeBytes { buffer in
-            do throws(StorageError) { try unsafe write(buffer, at: offset) } catch {
+            do throws(StorageError) { try unsafe write(buffer, at: offset, for: purpose) } catch {
                 failure = error
             }
         }
         if let failure { throw failure }
     }
 
-    package func truncate(to size: Int64) throws(StorageError) {
-        try Self.ask(.truncate, path)
+    package func truncate(to size: Int64, for purpose: FilePurpose) throws(StorageError) {
+        try Self.ask(.truncate, purpose, path)
         _ = try Self.call("truncate", path) { ftruncate(descriptor, off_t(size)) }
     }
 
     /// Makes the content durable. After an error nothing may be trusted that was written since
     /// the last success: a second flush that succeeds proves nothing.
-    package func synchronize() throws(StorageError) {
-        try Self.ask(.synchronize(withTimes: false), path)
+    package func synchronize(for purpose: FilePurpose) throws(StorageError) {
+        try Self.ask(.synchronize(withTimes: false), purpose, path)
         _ = try Self.call("fdatasync", path) { fdatasync(descriptor) }
     }
 
     /// `synchronize`, and the time of the last change with it.
-    package func synchronizeWithTimes() throws(StorageError) {
-        try Self.ask(.synchronize(withTimes: true), path)
+    package func synchronizeWithTimes(for purpose: FilePurpose) throws(StorageError) {
+        try Self.ask(.synchronize(withTimes: true), purpose, path)
         _ = try Self.call("fsync", path) { fsync(descriptor) }
     }
 
@@ -176,10 +193,13 @@ package final class File: Sendable {
     func unlockWhole() { _ = flock(descriptor, LOCK_UN) }
 
     static func ask(
-        _ operation: FileOperationHook.Operation, _ path: String
+        _ operation: FileOperationHook.Operation, _ purpose: FilePurpose, _ path: String
     ) throws(StorageError) {
-        let code = FileOperationHook.failure(operation, path)
-        if code != 0 { throw .file(operation: "\(operation)", path: path, code: code) }
+        switch FileOperationHook.outcome(operation, purpose, path) {
+        case .goesOn: return
+        case .fails(let code), .isCutShort(_, let code):
+            throw .file(operation: "\(operation)", path: path, code: code)
+        }
     }
 
     /// Runs a system call again while a signal interrupts it.

@@ -63,9 +63,11 @@ struct HistoryLog {
     }
 
     /// Whether the file repeats itself, or speaks of what is gone, so much that a rewrite pays.
-    func wantsRewrite(replicaCount: Int, imageCount: Int) -> Bool {
+    ///
+    /// - Parameter limit: bytes that are fine unless nothing of them is needed.
+    func wantsRewrite(replicaCount: Int, imageCount: Int, beyond limit: Int64) -> Bool {
         let needed = Int64(replicaCount * Self.replicaSize + imageCount * Self.imageSize)
-        return size > 1 << 16 && size > 4 * needed || needed == 0 && size > 64
+        return size > limit && size > 4 * needed || needed == 0 && size > 64
     }
 
     // MARK: bytes

@@ -14,7 +14,7 @@ final class MetaFile: @unchecked Sendable {
         file = try File(path: path, mode: .readWrite)
         // A process that was killed may have left a slot that is not durable yet, and `update`
         // writes nothing while nothing changes.
-        try file.synchronize()
+        try file.synchronize(for: .foundMeta)
         let bytes = try file.readAll()
         let slots = [bytes.prefix(Meta.slotSize), bytes.dropFirst(Meta.slotSize)]
         guard let newest = slots.compactMap(Meta.decode).max(by: { $0.sequence < $1.sequence })
@@ -27,18 +27,21 @@ final class MetaFile: @unchecked Sendable {
     /// Makes a new file in a folder that is not visible yet; the caller syncs the folder.
     static func create(path: String, meta: Meta) throws(StorageError) {
         let file = try File(path: path, mode: .create)
-        try file.write(meta.encoded(sequence: 1), at: Int64(Meta.slotSize))
-        try file.synchronize()
+        try file.write(
+            meta.encoded(sequence: 1), at: Int64(Meta.slotSize), for: .newMeta)
+        try file.synchronize(for: .newMeta)
     }
 
     /// Durable when it returns. After an error the old and the new value are both possible.
-    func update(_ change: (inout Meta) -> Void) throws(StorageError) {
+    func update(
+        for purpose: FilePurpose, _ change: (inout Meta) -> Void
+    ) throws(StorageError) {
         var next = meta
         change(&next)
         guard next != meta else { return }
         let slot = Int64(sequence + 1) % 2 * Int64(Meta.slotSize)
-        try file.write(next.encoded(sequence: sequence + 1), at: slot)
-        try file.synchronize()
+        try file.write(next.encoded(sequence: sequence + 1), at: slot, for: purpose)
+        try file.synchronize(for: purpose)
         sequence += 1
         meta = next
     }

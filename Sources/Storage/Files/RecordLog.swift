@@ -32,7 +32,7 @@ struct RecordLog {
         let path = directory + "/" + name
         let file = try File(path: path, mode: .create)
         // After a kill, records may be there that were never flushed.
-        try file.synchronize()
+        try file.synchronize(for: .foundHistoryLog)
         let bytes = try file.readAll()
         var log = RecordLog(
             directory: directory, path: path, header: header, file: file, size: 0, sequence: 0)
@@ -46,7 +46,7 @@ struct RecordLog {
             }
         }
         // What follows would become part of the file again behind a shorter record.
-        if log.size < bytes.count { try file.truncate(to: log.size) }
+        if log.size < bytes.count { try file.truncate(to: log.size, for: .tornHistoryLog) }
         return (log, bodies)
     }
 
@@ -54,11 +54,11 @@ struct RecordLog {
     mutating func append(_ body: [UInt8]) throws(StorageError) {
         let record = (size == 0 ? header : []) + Self.record(body, sequence: sequence + 1)
         do throws(StorageError) {
-            try file.write(record, at: size)
-            try file.synchronize()
+            try file.write(record, at: size, for: .historyLog)
+            try file.synchronize(for: .historyLog)
         } catch {
             // Nobody was told of it, so it should not come back; if it does, no harm is done.
-            try? file.truncate(to: size)
+            try? file.truncate(to: size, for: .failedHistoryLog)
             throw error
         }
         size += Int64(record.count)
@@ -69,18 +69,18 @@ struct RecordLog {
     /// file stays until the new one is durable.
     mutating func rewrite(_ body: [UInt8], number: UInt64 = 0) throws(StorageError) {
         let temporary = path + ".new"
-        try Directory.removeFile(temporary)
+        try Directory.removeFile(temporary, for: .historyLogRewrite)
         let next = try File(path: temporary, mode: .create)
         let newSequence = max(sequence + 1, number)
         let bytes = header + Self.record(body, sequence: newSequence)
-        try next.write(bytes, at: 0)
-        try next.synchronize()
-        try Directory.renameReplacing(temporary, to: path)
+        try next.write(bytes, at: 0, for: .historyLogRewrite)
+        try next.synchronize(for: .historyLogRewrite)
+        try Directory.renameReplacing(temporary, to: path, for: .historyLogRewrite)
         // From here on the old file has no name, whether or not the next call succeeds.
         file = next
         size = Int64(bytes.count)
         sequence = newSequence
-        try Directory.synchronize(directory)
+        try Directory.synchronize(directory, for: .historyLogRewrite)
     }
 
     private static func record(_ body: [UInt8], sequence: UInt64) -> [UInt8] {

@@ -49,7 +49,7 @@ package final class RejectedChangeLog: Sendable {
             state.end += Int64(size)
         }
         // What follows would become part of the file again behind a shorter record.
-        if state.end < bytes.count { try file.truncate(to: state.end) }
+        if state.end < bytes.count { try file.truncate(to: state.end, for: .tornRejected) }
         self.state = Mutex(state)
     }
 
@@ -81,12 +81,12 @@ package final class RejectedChangeLog: Sendable {
         let bytes = Self.encode(records)
         let result = state.withLock { state -> Result<Void, StorageError> in
             do throws(StorageError) {
-                try file.write(bytes, at: state.end)
-                try file.synchronize()
+                try file.write(bytes, at: state.end, for: .rejected)
+                try file.synchronize(for: .rejected)
             } catch {
                 // The caller's transaction is not going to commit: after a restart these
                 // entries must not be taken for the ones of the commit that they name.
-                try? file.truncate(to: state.end)
+                try? file.truncate(to: state.end, for: .failedRejected)
                 return .failure(error)
             }
             state.end += Int64(bytes.count)

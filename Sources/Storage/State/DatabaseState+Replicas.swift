@@ -61,6 +61,11 @@ extension DatabaseState {
         return true
     }
 
+    /// A replica is no bootstrap in several requests.
+    package mutating func replicaMissesPages(_ id: ReplicaID) {
+        replicas.setCoverage(nil, of: id)
+    }
+
     /// Pages of its base were sent to a replica.
     package mutating func replica(_ id: ReplicaID, received pages: [Range<UInt32>]) {
         guard var coverage = replicas[id]?.coverage else { return }

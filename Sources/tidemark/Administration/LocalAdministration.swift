@@ -145,7 +145,7 @@ final class LocalAdministration: DatabaseAdministration {
             let total = Int64(exporter.databaseSize) * Int64(pageSize)
             var done: Int64 = 0
             while let piece = try exporter.nextPiece(maximumBytes: 1 << 20) {
-                try file.write(piece, at: done)
+                try file.write(piece, at: done, for: .export)
                 done += Int64(piece.count)
                 progress(
                     TransferProgress(

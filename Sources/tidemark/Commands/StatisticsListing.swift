@@ -13,6 +13,7 @@ enum StatisticsListing {
             ("main bytes", "\(report.mainBytes)"),
             ("history bytes", "\(report.historyBytes)"),
             ("pins", "\(report.pins)"),
+            ("dropped pins", "\(report.droppedPins)"),
             ("rejected changes", "\(report.rejectedChanges)"),
             ("last checkpoint", report.lastCheckpoint.map(text) ?? "none"),
             ("bytes sent", "\(report.bytesSent)"),

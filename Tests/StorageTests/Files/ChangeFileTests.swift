@@ -119,8 +119,8 @@ final class ChangeFileTests: XCTestCase {
         try makeFile(in: folder)
         let (file, content) = try open(folder, recorded: 9)
         defer { FileOperationHook.handler = nil }
-        FileOperationHook.handler = { operation, _ in
-            if case .synchronizeFolder = operation { EIO } else { 0 }
+        FileOperationHook.handler = { event in
+            if case .synchronizeFolder = event.operation { .fails(EIO) } else { .goesOn }
         }
         let all = content!.index.changes(after: CommitNumber(0))
         XCTAssertThrowsError(try file.rewrite(all, upTo: CommitNumber(9)))
@@ -135,8 +135,8 @@ final class ChangeFileTests: XCTestCase {
         try makeFile(in: folder)
         let file = try open(folder, recorded: 9).file
         defer { FileOperationHook.handler = nil }
-        FileOperationHook.handler = { operation, _ in
-            if case .synchronize = operation { ENOSPC } else { 0 }
+        FileOperationHook.handler = { event in
+            if case .synchronize = event.operation { .fails(ENOSPC) } else { .goesOn }
         }
         XCTAssertThrowsError(
             try file.append(Self.changes([(7, 12), (8, 12)]), upTo: CommitNumber(12)))

@@ -8,7 +8,7 @@ final class FileTests: XCTestCase {
         let folder = try TemporaryFolder()
         defer { folder.remove() }
         let file = try File(path: folder.file("f"), mode: .create)
-        try file.write([1, 2, 3, 4, 5], at: 0)
+        try file.write([1, 2, 3, 4, 5], at: 0, for: .upload)
         let rows: [(offset: Int64, expected: [UInt8])] = [
             (0, [1, 2, 3, 4]), (3, [4, 5, 0, 0]), (5, [0, 0, 0, 0]), (100, [0, 0, 0, 0]),
         ]
@@ -20,9 +20,9 @@ final class FileTests: XCTestCase {
         var empty: [UInt8] = []
         try file.readBytes(into: &empty, at: 0)
         XCTAssertEqual(try file.readAll(), [1, 2, 3, 4, 5])
-        try file.write([9], at: 7)
+        try file.write([9], at: 7, for: .upload)
         XCTAssertEqual(try file.readAll(), [1, 2, 3, 4, 5, 0, 0, 9])
-        try file.truncate(to: 2)
+        try file.truncate(to: 2, for: .upload)
         XCTAssertEqual(try file.size(), 2)
     }
 
@@ -70,17 +70,19 @@ final class FileTests: XCTestCase {
         defer { folder.remove() }
         try folder.write([1], to: "a")
         try folder.write([2], to: "b")
-        XCTAssertFalse(try Directory.renameIfAbsent(folder.file("a"), to: folder.file("b")))
-        XCTAssertTrue(try Directory.renameIfAbsent(folder.file("a"), to: folder.file("c")))
-        try Directory.renameReplacing(folder.file("c"), to: folder.file("b"))
+        XCTAssertFalse(
+            try Directory.renameIfAbsent(folder.file("a"), to: folder.file("b"), for: .upload))
+        XCTAssertTrue(
+            try Directory.renameIfAbsent(folder.file("a"), to: folder.file("c"), for: .upload))
+        try Directory.renameReplacing(folder.file("c"), to: folder.file("b"), for: .upload)
         XCTAssertEqual(try folder.read("b"), [1])
         XCTAssertEqual(try Directory.names(in: folder.path), ["b"])
-        try Directory.removeFile(folder.file("none"))
-        try Directory.create(folder.file("inner"))
-        try Directory.create(folder.file("inner"))
+        try Directory.removeFile(folder.file("none"), for: .upload)
+        try Directory.create(folder.file("inner"), for: .upload)
+        try Directory.create(folder.file("inner"), for: .upload)
         try folder.write([1], to: "inner/x")
-        try Directory.remove(folder.file("inner"))
-        try Directory.remove(folder.file("b"))
+        try Directory.remove(folder.file("inner"), for: .upload)
+        try Directory.remove(folder.file("b"), for: .upload)
         XCTAssertEqual(try Directory.names(in: folder.path), [])
     }
 }

@@ -55,9 +55,9 @@ final class MetaTests: XCTestCase {
         defer { folder.remove() }
         try MetaFile.create(path: folder.file("meta"), meta: Self.meta())
         let file = try MetaFile(path: folder.file("meta"))
-        try file.update { $0.recordedCommit = CommitNumber(81) }
+        try file.update(for: .metaCheckpointEnds) { $0.recordedCommit = CommitNumber(81) }
         let before = try folder.read("meta")
-        try file.update { $0.recordedCommit = CommitNumber(82) }
+        try file.update(for: .metaCheckpointEnds) { $0.recordedCommit = CommitNumber(82) }
         let after = try folder.read("meta")
         // Behind its content a slot is all zeros.
         for length in Array(0...256) + [512, 1024, 4095, 4096] {
@@ -80,7 +80,7 @@ final class MetaTests: XCTestCase {
         try MetaFile.create(path: path, meta: Self.meta())
         let file = try MetaFile(path: path)
         for commit in 81...90 as ClosedRange<UInt64> {
-            try file.update { $0.recordedCommit = CommitNumber(commit) }
+            try file.update(for: .metaCheckpointEnds) { $0.recordedCommit = CommitNumber(commit) }
             XCTAssertEqual(file.meta.recordedCommit.rawValue, commit)
             XCTAssertEqual(try MetaFile(path: path).meta.recordedCommit.rawValue, commit)
         }
@@ -102,13 +102,14 @@ final class MetaTests: XCTestCase {
         try MetaFile.create(path: path, meta: Self.meta())
         let file = try MetaFile(path: path)
         defer { FileOperationHook.handler = nil }
-        FileOperationHook.handler = { operation, _ in
-            if case .synchronize = operation { EIO } else { 0 }
+        FileOperationHook.handler = { event in
+            if case .synchronize = event.operation { .fails(EIO) } else { .goesOn }
         }
-        XCTAssertThrowsError(try file.update { $0.recordedCommit = CommitNumber(99) })
+        XCTAssertThrowsError(
+            try file.update(for: .metaCheckpointEnds) { $0.recordedCommit = CommitNumber(99) })
         XCTAssertEqual(file.meta, Self.meta())
         FileOperationHook.handler = nil
-        try file.update { $0.recordedCommit = CommitNumber(100) }
+        try file.update(for: .metaCheckpointEnds) { $0.recordedCommit = CommitNumber(100) }
         XCTAssertEqual(try MetaFile(path: path).meta.recordedCommit.rawValue, 100)
     }
 

@@ -83,8 +83,8 @@ final class RejectedChangeLogTests: XCTestCase {
         let log = try RejectedChangeLog(path: path)
         try log.append([entry("a")], epoch: Epoch(5), commit: CommitNumber(2))
         defer { FileOperationHook.handler = nil }
-        FileOperationHook.handler = { operation, _ in
-            if case .synchronize = operation { EIO } else { 0 }
+        FileOperationHook.handler = { event in
+            if case .synchronize = event.operation { .fails(EIO) } else { .goesOn }
         }
         XCTAssertThrowsError(
             try log.append([entry("b")], epoch: Epoch(5), commit: CommitNumber(3)))
