@@ -21,9 +21,9 @@ package struct ImageCheck: Sendable {
         /// For step 4, and at most for step 5. Step 4 seldom needs a tenth: it reads the pushed
         /// pages and some that lead to them.
         package var time: Duration = .milliseconds(25)
-        /// What step 5 is given for each frame, but at least as much as for a hundred: it could go
-        /// on through the whole database, and must not cost more than the push itself.
-        package var quickCheckTimePerFrame: Duration = .microseconds(5)
+        /// What step 5 is given for each frame, but at least as much as for 250: it could go on
+        /// through the whole database, and must cost less than writing the push does.
+        package var quickCheckTimePerFrame: Duration = .microseconds(2)
         /// For step 3; a schema that takes longer is refused.
         package var schemaTime: Duration = .seconds(2)
         /// All entries of the schema together, in bytes. SQLite takes about fifty times as much to
@@ -33,7 +33,7 @@ package struct ImageCheck: Sendable {
         package init() {}
 
         func quickCheckTime(frameCount: Int) -> Duration {
-            min(time, quickCheckTimePerFrame * max(100, frameCount))
+            min(time, quickCheckTimePerFrame * max(250, frameCount))
         }
     }
 

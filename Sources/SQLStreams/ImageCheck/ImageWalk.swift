@@ -99,7 +99,10 @@ struct ImageWalk {
         if isChanged {
             let cells = try page.checkedCells()
             ranges = try Self.childKeys(of: page, cells: cells, within: keys)
-            for cell in cells where cell.overflow != 0 { try claimOverflow(of: cell) }
+            for cell in cells where page.kind != .tableInterior {
+                try page.checkRecord(of: cell)
+                if cell.overflow != 0 { try claimOverflow(of: cell) }
+            }
         }
         guard !page.isLeaf else { return }
         let children = try page.children()

@@ -11,6 +11,7 @@ final class PushedImage: PageSource {
     private let frames: [WALFrame]
     /// The newest frame of each page, as an index of `frames`.
     private let newest: [UInt32: Int]
+    private let pushed: PageSet
     /// What the base threw: the server's fault, not the image's.
     private(set) var failure: SQLiteError?
 
@@ -21,13 +22,16 @@ final class PushedImage: PageSource {
         databaseSize = frames.last?.databaseSize ?? base.databaseSize
         var newest: [UInt32: Int] = [:]
         newest.reserveCapacity(frames.count)
+        var pushed = PageSet(databaseSize: databaseSize)
         for (index, frame) in frames.enumerated() where frame.page <= databaseSize {
             newest[frame.page] = index
+            _ = pushed.insert(frame.page)
         }
         self.newest = newest
+        self.pushed = pushed
     }
 
-    func isPushed(_ page: UInt32) -> Bool { newest[page] != nil }
+    func isPushed(_ page: UInt32) -> Bool { pushed.contains(page) }
 
     func read(
         page: UInt32, into buffer: UnsafeMutableRawBufferPointer
@@ -48,7 +52,7 @@ final class PushedImage: PageSource {
 
     /// A page of the image; one that was pushed is not copied.
     func content(of page: UInt32) throws(SQLiteError) -> [UInt8] {
-        if let index = newest[page] { return frames[index].content }
+        if isPushed(page), let index = newest[page] { return frames[index].content }
         return try self.page(page)
     }
 }

@@ -63,17 +63,20 @@ extension SchemaRow {
     /// Decodes a record: https://www.sqlite.org/fileformat2.html#record_format
     init?(record: [UInt8]) {
         var position = 0
-        guard let size = record[...].varint(at: &position), size <= record.count else { return nil }
+        guard let size = record.varint(at: &position), size <= record.count else { return nil }
         var content = Int(size)
         var columns: [ArraySlice<UInt8>?] = []
         while columns.count < 5 {
-            guard position < Int(size), let type = record[..<Int(size)].varint(at: &position),
-                let length = Self.length(ofType: type), length <= record.count - content
+            guard position < Int(size), let type = record.varint(at: &position),
+                let length = RecordFormat.length(ofType: type), length <= record.count - content
             else { return nil }
             // Text, NULL or a number; `number` reads the latter.
             columns.append(type == 0 ? nil : record[content..<content + length])
             if type >= 12 && type % 2 == 0 { return nil }
-            if columns.count == 4 ? type > 9 : (type != 0 && type < 13) { return nil }
+            // A whole number for the root, which is the fourth.
+            if columns.count == 4 ? (type > 9 || type == 7) : (type != 0 && type < 13) {
+                return nil
+            }
             if type == 8 || type == 9 { columns[columns.count - 1] = [UInt8(type - 8)] }
             content += length
         }
@@ -83,18 +86,6 @@ extension SchemaRow {
         self.init(
             type: Array(type), name: Array(name), table: Array(table), root: root,
             sql: columns[4].map { Array($0) })
-    }
-
-    /// Nil for types that the schema cannot have: floats and reserved ones.
-    private static func length(ofType type: UInt64) -> Int? {
-        switch type {
-        case 0, 8, 9: 0
-        case 1...4: Int(type)
-        case 5: 6
-        case 6: 8
-        case 12...: Int(clamping: (type - 12) / 2)
-        default: nil
-        }
     }
 
     private static func number(_ bytes: ArraySlice<UInt8>) -> UInt32? {
