@@ -155,7 +155,7 @@ package final class PublicEndpoints: HTTPHandler {
         case "/version": known = (.version, ["GET", "HEAD"])
         case "/v2": known = (.probe, ["GET", "HEAD"])
         case "/pull-updates": known = (.pull, ["POST"])
-        case "/v2/pipeline": known = (.pipeline, ["POST"])
+        case "/v2/pipeline", "/v3/pipeline": known = (.pipeline, ["POST"])
         default:
             if let route = try FrameRoute(path: target.path, method: head.method) {
                 return (.frames(route), target.database)

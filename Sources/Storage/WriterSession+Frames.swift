@@ -5,16 +5,22 @@ internal import SQLite
 extension WriterSession {
     /// Frames of the current generation, to be compared with what a client sends again.
     package func frames(_ range: ClosedRange<UInt32>) throws(StorageError) -> [WALFrame] {
-        guard let generation = database.frameGeneration, range.upperBound <= generation.lastFrame,
-            let source = try database.frameSource(
-                generation: generation.number, from: range.lowerBound, limit: range.count)
+        guard let generation = database.frameGeneration, range.upperBound <= generation.lastFrame
         else { throw .revisionGone }
         var frames: [WALFrame] = []
-        while frames.count < range.count,
-            let piece = try source.nextPiece(maximumBytes: 1 << 20)
-        {
-            for start in stride(from: 0, to: piece.count, by: WALScanner.frameSize) {
-                frames.append(WALFrame(wire: piece[start..<start + WALScanner.frameSize]))
+        while frames.count < range.count {
+            // A source ends on a commit, so it may have fewer frames than it was asked for.
+            guard
+                let source = try database.frameSource(
+                    generation: generation.number, from: range.lowerBound + UInt32(frames.count),
+                    limit: range.count - frames.count)
+            else { throw .revisionGone }
+            while frames.count < range.count,
+                let piece = try source.nextPiece(maximumBytes: 1 << 20)
+            {
+                for start in stride(from: 0, to: piece.count, by: WALScanner.frameSize) {
+                    frames.append(WALFrame(wire: piece[start..<start + WALScanner.frameSize]))
+                }
             }
         }
         return Array(frames.prefix(range.count))
