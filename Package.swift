@@ -63,8 +63,8 @@ let package = Package(
         + module("Execution")
         + module("SQLite", ["CSQLite", "Primitives"])
         + module("Codecs", ["CZstd", "CRoaring", "Primitives"])
-        + module("Transport", ["CLinux", "Logging"])
-        + module("HTTP")
+        + module("Transport", ["CLinux", "Logging", "Primitives"])
+        + module("HTTP", ["Primitives"])
         + module("WireProtocol", ["CSyncProtos", "CProtobufC", "CSimdJSON", "Primitives"])
         + module("Storage", ["SQLite", "Execution", "Logging", "CLinux", "Primitives"])
         + module(
@@ -79,7 +79,7 @@ let package = Package(
                 "HTTP", "Replication", "SQLStreams", "Storage", "WireProtocol", "Codecs",
                 "SQLite", "Execution", "Logging", "Primitives",
             ])
-        + module("Server", ["Transport", "HTTP", "Execution", "Logging"])
+        + module("Server", ["Transport", "HTTP", "Execution", "Logging", "Primitives"])
         + [
             .executableTarget(
                 name: "tidemark",

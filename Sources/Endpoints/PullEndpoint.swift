@@ -1,8 +1,8 @@
 internal import Execution
-internal import HTTP
+package import HTTP
 internal import Logging
 internal import Primitives
-internal import Replication
+package import Replication
 internal import SQLStreams
 internal import Storage
 internal import Synchronization
@@ -200,8 +200,17 @@ private final class LongPoll: Sendable {
 }
 
 extension PageStream: HTTPBodySource {
-    package func nextChunk(maximumBytes: Int) throws -> [UInt8]? {
-        do throws(StorageError) { return try nextPiece(maximumBytes: maximumBytes) } catch {
+    package func nextChunk(maximumBytes: Int) throws -> HTTPBodyPiece? {
+        do throws(StorageError) {
+            guard let parts = try nextPiece(maximumBytes: maximumBytes) else { return nil }
+            return HTTPBodyPiece(
+                parts.map { part in
+                    switch part {
+                    case .bytes(let bytes): .bytes(bytes)
+                    case .region(let region): .region(region)
+                    }
+                })
+        } catch {
             throw error.refusal
         }
     }
@@ -214,9 +223,9 @@ private final class PieceSource: HTTPBodySource, @unchecked Sendable {
 
     init(_ piece: [UInt8]) { self.piece = piece }
 
-    func nextChunk(maximumBytes: Int) -> [UInt8]? {
+    func nextChunk(maximumBytes: Int) -> HTTPBodyPiece? {
         defer { piece = nil }
-        return piece
+        return piece.map { .bytes($0) }
     }
 
     func close() {}

@@ -167,7 +167,7 @@ package struct PullAnswering: Sendable {
     }
 
     private func stream(
-        _ pages: @escaping @Sendable () -> PageStream.PageList, of snapshot: Snapshot,
+        _ pages: @escaping @Sendable () -> PageList, of snapshot: Snapshot,
         _ subject: PullSubject, replica: ReplicaID? = nil,
         willEnd: @escaping @Sendable () throws(StorageError) -> Void = {},
         ended: @escaping @Sendable () -> Void = {}
@@ -195,7 +195,7 @@ private struct PullSubject: Sendable {
     /// The pages that a plan means; made when it is called, which may take a while.
     func list(
         _ pages: PullPlan.Pages, of snapshot: Snapshot
-    ) -> @Sendable () -> PageStream.PageList {
+    ) -> @Sendable () -> PageList {
         let databaseSize = snapshot.databaseSize
         let selection = selection
         let database = lease.database

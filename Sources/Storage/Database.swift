@@ -61,6 +61,8 @@ package final class Database: @unchecked Sendable {
     /// Taken before `state` where both are.
     let generationFiles: Mutex<GenerationFiles>
 
+    let images: DatabaseImages
+
     /// Replicas that were dropped since the database was opened.
     let droppedPinCount = Atomic(0)
 
@@ -76,9 +78,10 @@ package final class Database: @unchecked Sendable {
     /// Opens a database's folder; see `DatabaseOpening` for what happens to what a crash left.
     init(
         name: DatabaseName, opening: consuming DatabaseOpening, epoch: Epoch,
-        options: StorageOptions, workers: WorkerPool, logger: Logger
+        options: StorageOptions, pageCache: PageCache, workers: WorkerPool, logger: Logger
     ) {
         self.name = name
+        images = DatabaseImages(cache: pageCache)
         path = opening.path
         databaseID = opening.books.databaseID
         self.options = options
@@ -140,6 +143,7 @@ package final class Database: @unchecked Sendable {
     /// Refuses everything from now on, with `reason`, and wakes all waiters.
     func beginClosing(_ reason: StorageError) {
         state.withLock { if $0.closing == nil { $0.closing = reason } }
+        images.close()
         wakeWaiters()
     }
 

@@ -11,7 +11,7 @@ package final class Snapshot: Sendable {
     package let revision: Revision
     /// In pages.
     package let databaseSize: UInt32
-    private let database: Database
+    let database: Database
     /// Pinned commits. A page is as of the first one that has it; what none has is zeros.
     private let layers: [Replica.Position]
     private let isReleased = Atomic(false)
@@ -24,6 +24,11 @@ package final class Snapshot: Sendable {
         self.revision = revision
         self.databaseSize = databaseSize
         self.layers = layers ?? [.init(commit: revision.commit, databaseSize: databaseSize)]
+    }
+
+    /// Whether this shows the database as of `revision`, and not what a replica must see of it.
+    var isPlain: Bool {
+        layers == [.init(commit: revision.commit, databaseSize: databaseSize)]
     }
 
     deinit { release() }

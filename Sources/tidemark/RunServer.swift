@@ -55,6 +55,7 @@ private func openStore(
             [("hint", "truncate-page-n is 0: nothing bounds the write-ahead logs")])
     }
     options.historyQuota = Int64(clamping: configuration.historyQuota.bytes)
+    options.pageCacheSize = Int64(clamping: configuration.pageCacheSize.bytes)
     options.pinRetention = configuration.pinRetention
     do {
         return try DatabaseStore(

@@ -13,6 +13,8 @@
 int clinux_accept4(int fd, struct sockaddr *address, socklen_t *length);
 /* Bytes in a TCP socket's send queue that the peer has not acknowledged; 0, or -1 with errno. */
 int clinux_unsent_count(int fd, int *count);
+/* A file without a name in a folder (O_TMPFILE), for reading and writing; or -1 with errno. */
+int clinux_open_unnamed(const char *folder);
 int clinux_rename_noreplace(const char *from, const char *to);
 /* An open-file-description lock (exclusive) on [start, start+length); 0, or -1 with errno. */
 int clinux_ofd_lock_exclusive(int fd, int64_t start, int64_t length);

@@ -34,6 +34,8 @@ struct ServeConfiguration: Equatable, Sendable {
     /// Zero: no limit.
     var maxSnapshotAge = Duration.seconds(30)
     var historyQuota = ByteSize.mebibytes(256)
+    /// Zero: nothing is kept.
+    var pageCacheSize = ByteSize.gibibytes(1)
     var pinRetention = Duration.seconds(30 * 86_400)
 
     /// Frames; zero: never.
