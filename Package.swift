@@ -34,6 +34,7 @@ func module(
 let systemLibraries: [Target] = [
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3"),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd"),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
     .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2"),
     .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c"),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto"),
@@ -62,7 +63,7 @@ let package = Package(
         + [.target(name: "Logging", dependencies: ["CLinux"], swiftSettings: swiftSettings)]
         + module("Execution")
         + module("SQLite", ["CSQLite", "Primitives"])
-        + module("Codecs", ["CZstd", "CRoaring", "Primitives"])
+        + module("Codecs", ["CZstd", "CZlib", "CRoaring", "Primitives"])
         + module("Transport", ["CLinux", "Logging", "Primitives"])
         + module("HTTP", ["Primitives"])
         + module("WireProtocol", ["CSyncProtos", "CProtobufC", "CSimdJSON", "Primitives"])

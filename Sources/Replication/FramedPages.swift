@@ -1,3 +1,4 @@
+internal import Codecs
 internal import Primitives
 internal import Storage
 internal import WireProtocol
@@ -43,5 +44,56 @@ enum FramedPages {
         }
         if let failure { throw failure }
         return bytes
+    }
+
+    /// The same with each page compressed by itself.
+    static func compressed(
+        _ pages: ArraySlice<PageNumber>, from snapshot: Snapshot, behind head: [UInt8], level: Int,
+        dictionary: ZstdDictionary?
+    ) throws(StorageError) -> [UInt8] {
+        let compressor = try PageEncoder.compressing { () throws(CompressionError) in
+            try ZstdPageCompressor(level: level, dictionary: dictionary)
+        }
+        var plain = [UInt8](repeating: 0, count: pages.count * pageSize)
+        var failure: StorageError?
+        var bytes = head
+        unsafe plain.withUnsafeMutableBytes { buffer in
+            do throws(StorageError) {
+                try unsafe snapshot.read(
+                    pages, into: buffer,
+                    at: pages.indices.map { ($0 - pages.startIndex) * pageSize })
+                try unsafe append(pages, UnsafeRawBufferPointer(buffer), compressor, to: &bytes)
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
+    private static func append(
+        _ pages: ArraySlice<PageNumber>, _ content: UnsafeRawBufferPointer,
+        _ compressor: ZstdPageCompressor, to bytes: inout [UInt8]
+    ) throws(StorageError) {
+        var failure: CompressionError?
+        unsafe withUnsafeTemporaryAllocation(
+            byteCount: ZstdPageCompressor.bound(pageSize), alignment: 16
+        ) { frame in
+            for (index, page) in pages.enumerated() {
+                let start = index * pageSize
+                do throws(CompressionError) {
+                    let size = try unsafe compressor.compress(
+                        UnsafeRawBufferPointer(rebasing: content[start..<start + pageSize]),
+                        into: frame)
+                    PageFraming.appendPrefix(of: page.id, encodedSize: size, to: &bytes)
+                    unsafe bytes.append(
+                        contentsOf: UnsafeRawBufferPointer(rebasing: frame[..<size]))
+                } catch {
+                    failure = error
+                    return
+                }
+            }
+        }
+        if failure != nil { throw .outOfMemory }
     }
 }

@@ -1,3 +1,4 @@
+package import Codecs
 package import Primitives
 package import Storage
 internal import WireProtocol
@@ -22,6 +23,8 @@ package final class PageStream: @unchecked Sendable {
     private let lease: DatabaseLease
     private let snapshot: Snapshot
     private var header: [UInt8]?
+    private let format: PageFormat
+    private var encoder: PageEncoder
     private let listPages: @Sendable () -> PageList
     /// Listed by the first piece, so on a worker: the list may be long.
     private var pages: PageList?
@@ -34,11 +37,12 @@ package final class PageStream: @unchecked Sendable {
 
     /// - Parameters:
     ///   - header: the framed header message.
+    ///   - format: of what comes behind it, and of all if it is a coding of the whole body.
     ///   - willEnd: called before the last piece is handed out; if it fails, that piece is not.
     ///   - onClose: called once, when the stream is let go of.
     ///   - listPages: the pages to send. Called by the first piece.
     package init(
-        lease: DatabaseLease, snapshot: Snapshot, header: [UInt8],
+        lease: DatabaseLease, snapshot: Snapshot, header: [UInt8], format: PageFormat = .framed,
         willEnd: @escaping @Sendable () throws(StorageError) -> Void = {},
         onClose: @escaping @Sendable (_ isComplete: Bool) -> Void = { _ in },
         pages listPages: @escaping @Sendable () -> PageList
@@ -46,9 +50,16 @@ package final class PageStream: @unchecked Sendable {
         self.lease = lease
         self.snapshot = snapshot
         self.header = header
+        self.format = format
+        encoder = PageEncoder(format)
         self.listPages = listPages
         self.willEnd = willEnd
         self.onClose = onClose
+    }
+
+    /// What the whole body is compressed with.
+    package var coding: ContentCoding? {
+        if case .coded(let coding, _) = format { coding } else { nil }
     }
 
     /// The next piece of about `maximumBytes` in memory, at least one message, or a few megabytes
@@ -59,12 +70,19 @@ package final class PageStream: @unchecked Sendable {
         let head = header
         guard head != nil || next < pages.count else { return nil }
         header = nil
-        var (parts, isFull) = try cachedParts(of: pages)
-        if let head { parts.insert(.bytes(head), at: 0) }
-        if parts.count == (head == nil ? 0 : 1), next < pages.count, !isFull {
+        var parts: [Part] = []
+        if let head, hasImage(of: pages) {
+            // By itself, since what comes next may be there already.
+            parts.append(.bytes(try encoder.piece(of: [], from: snapshot, behind: head)))
+        }
+        if head == nil || !parts.isEmpty { parts += try cachedParts(of: pages) }
+        if parts.isEmpty {
             parts = [.bytes(try liveBytes(of: pages, head: head ?? [], maximumBytes))]
         }
-        if next == pages.count { try willEnd() }
+        guard next == pages.count else { return parts }
+        let end = encoder.finish()
+        if !end.isEmpty { parts.append(.bytes(end)) }
+        try willEnd()
         return parts
     }
 
@@ -78,40 +96,49 @@ package final class PageStream: @unchecked Sendable {
 
     /// The chunks that come next, as far as they are there. One that has to be made ends the
     /// piece, so that the client does not wait for several.
-    private func cachedParts(
-        of pages: PageList
-    ) throws(StorageError) -> (parts: [Part], isFull: Bool) {
+    private func cachedParts(of pages: PageList) throws(StorageError) -> [Part] {
         var parts: [Part] = []
         var size = 0
         while next < pages.count, size < Self.regionPieceSize {
             guard let (chunk, pageCount) = try cachedChunk(of: pages) else { break }
             next += pageCount
+            let start = encoder.begin(chunk.source)
+            if !start.isEmpty { parts.append(.bytes(start)) }
             switch chunk {
             case .found(let region, _):
                 parts.append(.region(region))
                 size += region.count
-            case .stored(let region, _): return (parts + [.region(region)], true)
-            case .made(let chunk): return (parts + [.bytes(chunk.bytes)], true)
+            case .stored(let region, _): return parts + [.region(region)]
+            case .made(let chunk): return parts + [.bytes(chunk.bytes)]
             }
         }
-        return (parts, false)
+        return parts
+    }
+
+    private func hasImage(of pages: PageList) -> Bool {
+        format.imageEncoding != nil && next < pages.count && wholeChunk(of: pages, at: next) != nil
     }
 
     private func cachedChunk(
         of pages: PageList
     ) throws(StorageError) -> (chunk: ImageChunk, pageCount: Int)? {
-        let first = Int(pages.page(at: next)) - 1
+        guard let encoding = format.imageEncoding, let wanted = wholeChunk(of: pages, at: next)
+        else { return nil }
+        let chunk = try snapshot.chunk(wanted.index, encoding: encoding) {
+            pages throws(StorageError) in
+            try encoder.chunk(of: pages.map { PageNumber($0)! }[...], from: snapshot)
+        }
+        return chunk.map { ($0, wanted.pageCount) }
+    }
+
+    /// The chunk that begins at this place of the list, if all of its pages are listed.
+    private func wholeChunk(of pages: PageList, at place: Int) -> (index: Int, pageCount: Int)? {
+        let first = Int(pages.page(at: place)) - 1
         let index = first / ImageLayout.chunkPageCount
         guard first % ImageLayout.chunkPageCount == 0,
-            let chunkPages = snapshot.pages(ofChunk: index), pages.has(chunkPages, at: next)
+            let chunk = snapshot.pages(ofChunk: index), pages.has(chunk, at: place)
         else { return nil }
-        let chunk = try snapshot.chunk(index, encoding: .framed) {
-            pages throws(StorageError) in
-            let numbers = pages.map { PageNumber($0)! }
-            let bytes = try FramedPages.read(numbers[...], from: snapshot)
-            return EncodedChunk(bytes: bytes, source: .init(size: bytes.count))
-        }
-        return chunk.map { ($0, chunkPages.count) }
+        return (index, chunk.count)
     }
 
     // MARK: pages read now
@@ -119,16 +146,17 @@ package final class PageStream: @unchecked Sendable {
     private func liveBytes(
         of pages: PageList, head: [UInt8], _ maximumBytes: Int
     ) throws(StorageError) -> [UInt8] {
-        let room = max(0, maximumBytes - head.count) / FramedPages.maximumFramedSize
+        let room = encoder.pageCount(in: max(0, maximumBytes - head.count))
         let wanted = head.isEmpty ? max(1, room) : room
         let count = min(pages.count - next, wanted, pagesBeforeChunk(of: pages))
         let slice = pages.slice(next..<next + count)
         next += count
-        return try FramedPages.read(slice, from: snapshot, behind: head)
+        return try encoder.piece(of: slice, from: snapshot, behind: head)
     }
 
     /// How many pages there are before the next whole chunk, which may be in the image.
     private func pagesBeforeChunk(of pages: PageList) -> Int {
+        guard next < pages.count else { return 0 }
         let index = (Int(pages.page(at: next)) - 1) / ImageLayout.chunkPageCount
         guard let chunk = snapshot.pages(ofChunk: index + 1) else { return .max }
         var count = 1

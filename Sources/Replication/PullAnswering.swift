@@ -1,4 +1,4 @@
-internal import Codecs
+package import Codecs
 package import Primitives
 package import Storage
 package import WireProtocol
@@ -24,13 +24,21 @@ package struct PullAnswering: Sendable {
     /// The longest that a long poll is held.
     package var longPollLimit: Duration
 
-    package init(longPollLimit: Duration) { self.longPollLimit = longPollLimit }
+    /// Of pages and bodies; 1 to 19.
+    package var compressionLevel: Int
+
+    package init(longPollLimit: Duration, compressionLevel: Int = 3) {
+        self.longPollLimit = longPollLimit
+        self.compressionLevel = compressionLevel
+    }
 
     /// - Parameters:
     ///   - traced: the pages that the request's query touches (`PullRequest.tracedQuery`).
+    ///   - coding: what the answer is to be compressed with, if the pages are not.
     ///   - mayWait: false once a long poll's time is over.
     package func answer(
-        _ request: PullRequest, lease: DatabaseLease, traced: [PageNumber]? = nil, mayWait: Bool
+        _ request: PullRequest, lease: DatabaseLease, traced: [PageNumber]? = nil,
+        coding: ContentCoding? = nil, mayWait: Bool
     ) throws(PullFailure) -> PullAnswer {
         let database = lease.database
         guard !database.settings.contains(.notSynced) else { throw .refused(.notSynced) }
@@ -46,7 +54,8 @@ package struct PullAnswering: Sendable {
                 longPoll: mayWait ? min(requested, longPollLimit) : .zero)
             let plan = PullPlan(question, head: newest.revision.commit)
             let subject = PullSubject(
-                lease: lease, selection: selection, replica: client.replica)
+                lease: lease, selection: selection, replica: client.replica,
+                format: format(of: request, coding))
             return try perform(plan, subject, newest: newest)
         } catch let error as StorageError {
             if case .revisionGone = error { throw .refused(.revisionGone) }
@@ -56,6 +65,13 @@ package struct PullAnswering: Sendable {
         } catch {
             preconditionFailure("unexpected error type")
         }
+    }
+
+    private func format(of request: PullRequest, _ coding: ContentCoding?) -> PageFormat {
+        if request.encoding == .zstd {
+            return .compressedPages(level: compressionLevel, dictionary: [])
+        }
+        return coding.map { .coded($0, level: compressionLevel) } ?? .framed
     }
 
     private func selection(
@@ -120,7 +136,8 @@ package struct PullAnswering: Sendable {
             return .wait(commit: newest.revision.commit, duration: duration)
         case .unchanged:
             return .unchanged(
-                header(newest.revision.carrying(replica: subject.replica), newest))
+                header(
+                    newest.revision.carrying(replica: subject.replica), newest, subject.format))
         case .begin(let pages):
             let (snapshot, id) = try database.beginReplica()
             let list = subject.list(pages, of: snapshot)
@@ -155,7 +172,12 @@ package struct PullAnswering: Sendable {
         _ pages: PullPlan.Pages, _ subject: PullSubject, newest: Snapshot
     ) -> PageStream {
         let list = subject.list(pages, of: newest)
-        guard let replica = subject.replica else { return stream(list, of: newest, subject) }
+        guard let replica = subject.replica else {
+            guard case .changed = pages, case .compressedPages(let level, _) = subject.format else {
+                return stream(list, of: newest, subject)
+            }
+            return changedStream(list(), of: newest, subject, level: level)
+        }
         let database = subject.lease.database
         let isWhole = pages == .all
         if case .selected = pages { return stream(list, of: newest, subject, replica: replica) }
@@ -164,6 +186,21 @@ package struct PullAnswering: Sendable {
             willEnd: { () throws(StorageError) in
                 try database.replica(replica, isSent: newest, isWhole: isWhole)
             })
+    }
+
+    /// Brings a client that has every page of its revision to the newest state, with a dictionary
+    /// of pages that did not change.
+    private func changedStream(
+        _ list: PageList, of newest: Snapshot, _ subject: PullSubject, level: Int
+    ) -> PageStream {
+        var subject = subject
+        if case .listed(let changed) = list {
+            subject.format = .compressedPages(
+                level: level,
+                dictionary: DictionaryPages.choose(
+                    changed: changed, databaseSize: newest.databaseSize))
+        }
+        return stream({ list }, of: newest, subject)
     }
 
     private func stream(
@@ -175,14 +212,22 @@ package struct PullAnswering: Sendable {
         let revision = snapshot.revision
         return PageStream(
             lease: subject.lease, snapshot: snapshot,
-            header: header(revision.carrying(replica: replica ?? revision.replica), snapshot),
-            willEnd: willEnd, onClose: { isComplete in if isComplete { ended() } }, pages: pages)
+            header: header(
+                revision.carrying(replica: replica ?? revision.replica), snapshot,
+                subject.format),
+            format: subject.format, willEnd: willEnd,
+            onClose: { isComplete in if isComplete { ended() } }, pages: pages)
     }
 
-    private func header(_ revision: Revision, _ snapshot: Snapshot) -> [UInt8] {
-        PullResponseHeader(
-            serverRevision: revision.wire, databaseSize: UInt64(snapshot.databaseSize)
-        ).framedBytes()
+    private func header(
+        _ revision: Revision, _ snapshot: Snapshot, _ format: PageFormat
+    ) -> [UInt8] {
+        var header = PullResponseHeader(
+            serverRevision: revision.wire, databaseSize: UInt64(snapshot.databaseSize))
+        if case .compressedPages(let level, let dictionary) = format {
+            header.encoding = .zstd(level: Int32(level), dictionary: dictionary.map(\.id))
+        }
+        return header.framedBytes()
     }
 }
 
@@ -191,6 +236,7 @@ private struct PullSubject: Sendable {
     let lease: DatabaseLease
     let selection: PageSelection?
     let replica: ReplicaID?
+    var format: PageFormat
 
     /// The pages that a plan means; made when it is called, which may take a while.
     func list(

@@ -91,6 +91,7 @@ private func startListeners(
     endpoints.frameSync.quietTime = configuration.generationQuietTime
     endpoints.frameSync.answerFrameCount = configuration.frameAnswerPages
     endpoints.frameSync.stagingSize = Int(clamping: configuration.frameStagingSize.bytes)
+    endpoints.compressionLevel = configuration.compressionLevel
     endpoints.version = Version.text
     let http = try listen(
         configuration.listen, server: server,

@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 import pathlib
+import random
 import re
 import shutil
 import socket
@@ -26,31 +27,52 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE_SIZE = 4096
 
 
+def make_words(generator, count=4000):
+    """Made-up words, as different from each other as those of a language."""
+    syllables = [a + b for a in "bcdfghjklmnprstvwz" for b in ("a", "e", "i", "o", "u", "an", "er")]
+    return ["".join(generator.choices(syllables, k=generator.randint(1, 4))) for _ in range(count)]
+
+
+def make_rows(generator, first, count):
+    """Rows of a shop: numbers, states, an identifier, and texts whose words are as frequent as
+    words are."""
+    words = make_words(generator)
+    weights = [1 / (rank + 3) for rank in range(len(words))]
+    text = generator.choices(words, weights, k=200_000)
+    for row in range(first, first + count):
+        start = generator.randrange(len(text) - 70)
+        yield (row, generator.randrange(100_000), generator.randrange(1_000_000) / 100,
+               generator.choice(("open", "sent", "paid", "cancelled")),
+               f"{generator.getrandbits(128):032x}",
+               " ".join(text[start : start + generator.randint(2, 6)]),
+               " ".join(text[start + 6 : start + generator.randint(10, 66)]),
+               1_700_000_000 + row * 17 + generator.randrange(10))
+
+
 def make_database(path, size):
     """Rows of text and integers, as applications have them, of about `size` bytes."""
-    words = ("sync replica commit page ledger invoice customer street note urgent delivered "
-             "pending blue green server client edge local first cache").split()
-    database = sqlite3.connect(path)
-    database.execute("PRAGMA journal_mode = OFF")
-    database.execute("PRAGMA synchronous = OFF")
-    database.execute(
-        "CREATE TABLE items (id INTEGER PRIMARY KEY, customer INTEGER, price REAL,"
-        " state TEXT, title TEXT, body TEXT, created INTEGER)")
-    database.create_function("words", 2, lambda seed, count: " ".join(
-        words[(seed * 7919 + step * step * 31 + step * seed) % len(words)]
-        for step in range(count)), deterministic=True)
-    row = 0
-    while os.path.getsize(path) < size * 0.93:
+    database = sqlite3.connect(path, isolation_level=None)
+    database.executescript(
+        "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN;"
+        "CREATE TABLE items (id INTEGER PRIMARY KEY, customer INTEGER, price REAL, state TEXT,"
+        " token TEXT, title TEXT, body TEXT, created INTEGER);"
+        "CREATE INDEX by_customer ON items (customer, created);")
+    generator = random.Random(1)
+    pages, row = "SELECT page_count FROM pragma_page_count", 0
+    while (used := database.execute(pages).fetchone()[0] * PAGE_SIZE) < min(size, 32 << 20):
+        database.executemany("INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                             make_rows(generator, row + 1, 4000))
+        row += 4000
+    per_row = used / row
+    while (missing := int((size - used) / per_row)) > 1000:
+        # The same texts again, too far away for a compressor to notice.
         database.execute(
-            "WITH RECURSIVE n(i) AS (SELECT ? UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
-            " INSERT INTO items SELECT i, abs(random() % 100000), abs(random() % 1000000) / 100.0,"
-            " CASE i % 3 WHEN 0 THEN 'open' WHEN 1 THEN 'sent' ELSE 'paid' END,"
-            " words(i, 4), words(i * 3, 20 + i % 30), 1700000000 + i * 17 FROM n",
-            (row + 1, row + 20000))
-        row += 20000
-        database.commit()
-    database.execute("CREATE INDEX by_customer ON items (customer, created)")
-    database.commit()
+            "INSERT INTO items SELECT id + ?, (customer * 7 + id) % 100000, price + id % 50,"
+            " state, lower(hex(randomblob(16))), title, body || id, created + ? FROM items"
+            " LIMIT ?", (row, row * 17, missing))
+        row += database.execute("SELECT changes()").fetchone()[0]
+        used = database.execute(pages).fetchone()[0] * PAGE_SIZE
+    database.execute("COMMIT")
     database.close()
 
 
@@ -63,7 +85,7 @@ def free_port():
 class Tidemark:
     name = "tidemark"
 
-    def __init__(self, binary, data, flags):
+    def __init__(self, binary, data, flags=()):
         self.process = subprocess.Popen(
             [binary, "serve", "--data", data, "--listen", "127.0.0.1:0", "--admin-listen", "none",
              *flags],
@@ -72,7 +94,7 @@ class Tidemark:
         self.port = int(ready.group(1))
 
     def request(self, headers=""):
-        return (f"POST /pull-updates HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}"
+        return (f"POST /db/bench/pull-updates HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}"
                 "Content-Length: 0\r\n\r\n").encode()
 
     def processes(self):
@@ -194,18 +216,19 @@ def body_of(port, request):
         return content
 
 
-def run(arguments, mebibytes, folder, report):
-    source, data = folder / "source.db", folder / "data"
+def make_data(binary, folder, mebibytes):
+    """A data directory with a database `bench`."""
+    source, data = folder / "source.db", str(folder / "data")
     make_database(source, mebibytes << 20)
-    subprocess.run([arguments.binary, "db", "create", "default", "--data", str(data)],
-                   capture_output=True)
-    subprocess.run([arguments.binary, "db", "import", "bench", str(source), "-q", "--data",
-                    str(data)], check=True)
+    subprocess.run([binary, "db", "import", "bench", str(source), "-q", "--data", data],
+                   check=True, stdout=subprocess.DEVNULL)
     source.unlink()
-    ours = Tidemark(arguments.binary, str(data), arguments.server_flags)
-    ours.request = lambda headers="": (
-        "POST /db/bench/pull-updates HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-        f"{headers}Content-Length: 0\r\n\r\n").encode()
+    return data
+
+
+def run(arguments, mebibytes, folder, report):
+    ours = Tidemark(
+        arguments.binary, make_data(arguments.binary, folder, mebibytes), arguments.server_flags)
     (folder / "www").mkdir()
     first = measure(ours, 1, 1)
     (folder / "www" / "image").write_bytes(body_of(ours.port, ours.request()))

@@ -40,4 +40,11 @@ package enum ImageChunk: Sendable {
     case stored(FileRegion, EncodedChunk.Source)
     /// Made just now; there is no room to keep it.
     case made(EncodedChunk)
+
+    package var source: EncodedChunk.Source {
+        switch self {
+        case .found(_, let source), .stored(_, let source): source
+        case .made(let chunk): chunk.source
+        }
+    }
 }
