@@ -15,7 +15,7 @@ struct CheckpointEndpoint: Sendable {
             responder.respond(error.response)
             return
         }
-        lease.database.checkpoint(mode) { [logger] result in
+        lease.database.operatorCheckpoint(mode) { [logger] result in
             switch result {
             case .success(let result): responder.respond(Self.answer(result))
             case .failure(let error): responder.fail(error, database: lease.name, logger: logger)

@@ -13,6 +13,7 @@ package struct EndpointConfiguration: Sendable {
     package var bootstrapQueryMaximumPages = 65_536
     /// Bytes of one answer to SQL.
     package var maximumResponseSize = 64 << 20
+    package var frameSync = FrameSyncOptions()
     /// Reported by `GET /version`.
     package var version = "0.1.0"
 

@@ -168,6 +168,41 @@ extension PipelineExecution.Failure {
     }
 }
 
+extension FrameBody.Failure {
+    var httpFailure: HTTPFailure {
+        switch self {
+        case .wrongSize(let expected, let actual):
+            HTTPFailure(
+                status: 400, code: "malformed_frames",
+                text: "the body has \(actual) bytes where its frames have \(expected)")
+        case .brokenChain:
+            HTTPFailure(
+                status: 400, code: "malformed_frames",
+                text: "a frame's checksum does not follow from the one before: the body was "
+                    + "damaged on its way")
+        }
+    }
+}
+
+extension FramePushFailure {
+    var httpFailure: HTTPFailure {
+        switch self {
+        case .refused(let reasons):
+            HTTPFailure(
+                status: 422, code: "frames_refused", text: reasons.joined(separator: "; "))
+        case .staging(.transactionTooLarge):
+            HTTPFailure(
+                status: 413, code: "transaction_too_large",
+                text: "a transaction has more frames than the server holds before it is complete")
+        case .staging(.full):
+            HTTPFailure(
+                status: 503, code: "staging_full",
+                text: "other pushes hold the room for unfinished transactions; try again")
+        case .storage(let error): error.httpFailure
+        }
+    }
+}
+
 extension DatabaseRoute.Failure {
     var httpFailure: HTTPFailure {
         switch self {

@@ -4,7 +4,7 @@ internal import SQLStreams
 internal import Storage
 internal import WireProtocol
 
-/// `POST /v2/pipeline`: docs/protocol.md, "SQL pipeline".
+/// `POST /v2/pipeline` and `/v3/pipeline`: docs/protocol.md, "SQL pipeline".
 struct PipelineEndpoint: Sendable {
     private let execution: PipelineExecution
     private let logger: Logger

@@ -11,6 +11,7 @@ package final class PublicEndpoints: HTTPHandler {
     private enum Route {
         case health, version, probe
         case pull, pipeline
+        case frames(FrameRoute)
     }
 
     private let store: DatabaseStore
@@ -19,6 +20,7 @@ package final class PublicEndpoints: HTTPHandler {
     private let logger: Logger
     private let pull: PullEndpoint
     private let pipeline: PipelineEndpoint
+    private let frameSync: FrameSyncEndpoint
 
     package init(
         store: DatabaseStore, workers: WorkerPool, configuration: EndpointConfiguration,
@@ -30,6 +32,7 @@ package final class PublicEndpoints: HTTPHandler {
         self.logger = logger
         pull = PullEndpoint(configuration: configuration, workers: workers, logger: logger)
         pipeline = PipelineEndpoint(configuration: configuration, logger: logger)
+        frameSync = FrameSyncEndpoint(options: configuration.frameSync, logger: logger)
     }
 
     package func bodyHandling(for head: HTTPRequestHead) -> HTTPBodyHandling {
@@ -46,6 +49,7 @@ package final class PublicEndpoints: HTTPHandler {
         switch route {
         case .pull: min(PullRequest.maximumSize, configuration.maximumBodySize)
         case .pipeline: configuration.maximumBodySize
+        case .frames(let route): min(route.maximumBodySize, configuration.maximumBodySize)
         case .health, .version, .probe: 4096
         }
     }
@@ -59,7 +63,7 @@ package final class PublicEndpoints: HTTPHandler {
             case .health: responder.respond(InfoEndpoint.health)
             case .version: responder.respond(InfoEndpoint.version(configuration))
             case .probe: responder.respond(HTTPResponse(status: 200))
-            case .pull, .pipeline:
+            case .pull, .pipeline, .frames:
                 perform(route, on: reference, request, responder)
             }
         } catch {
@@ -73,7 +77,7 @@ package final class PublicEndpoints: HTTPHandler {
     ) {
         store.acquire(resolve(reference)) { result in
             switch result {
-            case .failure(let error): responder.respond(error.httpFailure.response)
+            case .failure(let error): responder.respond(Self.failure(error, route).response)
             case .success(let lease):
                 lease.traffic.add(received: request.body.count)
                 self.perform(
@@ -95,11 +99,20 @@ package final class PublicEndpoints: HTTPHandler {
             return
         }
         // Decompressing and parsing megabytes is no work for an event loop.
-        workers.submit { [pipeline] in
+        workers.submit { [pipeline, frameSync] in
             Self.decode(request, limit: limit, responder) { body in
-                pipeline.handle(body, lease: lease, responder: responder)
+                if case .frames(let route) = route {
+                    frameSync.handle(route, body: body, lease: lease, responder: responder)
+                } else {
+                    pipeline.handle(body, lease: lease, responder: responder)
+                }
             }
         }
+    }
+
+    private static func failure(_ error: StorageError, _ route: Route) -> HTTPFailure {
+        if case .frames(.pull) = route { return error.framePullFailure }
+        return error.httpFailure
     }
 
     private static func decode(
@@ -142,16 +155,16 @@ package final class PublicEndpoints: HTTPHandler {
         case "/version": known = (.version, ["GET", "HEAD"])
         case "/v2": known = (.probe, ["GET", "HEAD"])
         case "/pull-updates": known = (.pull, ["POST"])
-        case "/v2/pipeline": known = (.pipeline, ["POST"])
+        case "/v2/pipeline", "/v3/pipeline": known = (.pipeline, ["POST"])
         default:
+            if let route = try FrameRoute(path: target.path, method: head.method) {
+                return (.frames(route), target.database)
+            }
             throw HTTPFailure(
                 status: 404, code: "not_found", text: "there is nothing at this path")
         }
         guard known.methods.contains(head.method) else {
-            throw HTTPFailure(
-                status: 405, code: "method_not_allowed",
-                text: "use \(known.methods.joined(separator: " or ")) here",
-                allowedMethods: known.methods)
+            throw .methodNotAllowed(known.methods)
         }
         return (known.route, target.database)
     }

@@ -16,6 +16,8 @@ struct SettingsEndpoint: Sendable {
             json.bool(settings.contains(.strictPush))
             json.key("synced")
             json.bool(!settings.contains(.notSynced))
+            json.key("frame_sync")
+            json.bool(!settings.contains(.noFrameSync))
             json.endObject()
         }
     }
@@ -56,6 +58,7 @@ extension SettingsEndpoint {
     private struct Change: Sendable {
         var strictPush: Bool?
         var synced: Bool?
+        var frameSync: Bool?
 
         init(decoding body: [UInt8]) throws(HTTPFailure) {
             let document: JSONDocument
@@ -69,6 +72,7 @@ extension SettingsEndpoint {
             }
             strictPush = try Self.flag("strict_push", in: document.root)
             synced = try Self.flag("synced", in: document.root)
+            frameSync = try Self.flag("frame_sync", in: document.root)
         }
 
         private static func flag(
@@ -85,6 +89,7 @@ extension SettingsEndpoint {
         func apply(to settings: inout Meta.Settings) {
             if let strictPush { settings.set(.strictPush, to: strictPush) }
             if let synced { settings.set(.notSynced, to: !synced) }
+            if let frameSync { settings.set(.noFrameSync, to: !frameSync) }
         }
     }
 }

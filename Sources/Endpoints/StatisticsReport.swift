@@ -40,6 +40,8 @@ package struct StatisticsReport: Equatable, Sendable, Decodable {
     package var walBytes: Int64
     package var mainBytes: Int64
     package var historyBytes: Int64
+    /// Frames kept for frame sync, outside of the WAL.
+    package var frameBytes: Int64
     package var pins: Int64
     /// Since the database was opened.
     package var droppedPins: Int64
@@ -58,6 +60,7 @@ package struct StatisticsReport: Equatable, Sendable, Decodable {
         case mainBytes = "main_bytes"
         case historyBytes = "history_bytes"
         case droppedPins = "dropped_pins"
+        case frameBytes = "frame_bytes"
         case rejectedChanges = "rejected_changes"
         case lastCheckpoint = "last_checkpoint"
         case bytesSent = "bytes_sent"
@@ -70,10 +73,12 @@ extension StatisticsReport {
     package init(_ lease: DatabaseLease) throws(StorageError) {
         let statistics = try lease.database.statistics()
         self.init(
-            revision: statistics.revision.wire, generation: nil,
+            revision: statistics.revision.wire,
+            generation: statistics.generation.map { UInt64($0) },
             pages: Int64(statistics.databaseSize), walPages: Int64(statistics.walFrameCount),
             walBytes: statistics.walBytes, mainBytes: statistics.mainBytes,
-            historyBytes: statistics.historyBytes, pins: Int64(statistics.pinCount),
+            historyBytes: statistics.historyBytes, frameBytes: statistics.frameBytes,
+            pins: Int64(statistics.pinCount),
             droppedPins: Int64(statistics.droppedPinCount),
             rejectedChanges: Int64(statistics.rejectedChangeCount),
             lastCheckpoint: statistics.lastCheckpoint.map { Checkpoint($0) },
@@ -93,6 +98,7 @@ extension StatisticsReport {
         json.member("wal_bytes", walBytes)
         json.member("main_bytes", mainBytes)
         json.member("history_bytes", historyBytes)
+        json.member("frame_bytes", frameBytes)
         json.member("pins", pins)
         json.member("dropped_pins", droppedPins)
         json.member("rejected_changes", rejectedChanges)

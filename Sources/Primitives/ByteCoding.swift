@@ -5,6 +5,13 @@ extension [UInt8] {
     }
 }
 
+/// Appends fixed-width big-endian integers: the byte order of SQLite's files.
+extension [UInt8] {
+    package mutating func appendBigEndian(_ value: some FixedWidthInteger) {
+        unsafe Swift.withUnsafeBytes(of: value.bigEndian) { unsafe append(contentsOf: $0) }
+    }
+}
+
 /// Reads fixed-width integers from bytes that may be anything; nil where the bytes run out.
 package struct ByteReader {
     private let bytes: ArraySlice<UInt8>

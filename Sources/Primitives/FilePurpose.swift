@@ -28,6 +28,20 @@ package enum FilePurpose: String, CaseIterable, Sendable {
     case rejected = "rejected"
     case failedRejected = "failed rejected"
 
+    // Frame sync: frames that clients push, the archive of frames, and what is written down of it.
+    case pushedWALHeader = "pushed WAL header"
+    case pushedFrames = "pushed frames"
+    case pushedCommit = "pushed commit"
+    case frames = "frames"
+    case newFrames = "new frames"
+    case unrecordedFrames = "unrecorded frames"
+    case forgottenFrames = "forgotten frames"
+    case generations = "generations"
+    case failedGenerations = "failed generations"
+    case generationsRewrite = "generations rewrite"
+    case foundGenerations = "found generations"
+    case tornGenerations = "torn generations"
+
     /// The end of the WAL behind the last good commit, after a failure.
     case failedCommit = "failed commit"
 

@@ -96,7 +96,7 @@ struct Pipeline {
 
     private mutating func describe(_ text: SQLText) throws(StepFailure) {
         do {
-            let statement = try runner.compile(try sql(text)).statement
+            let statement = try runner.compileToDescribe(try sql(text)).statement
             let count = statement.parameterCount
             writer.appendDescription(
                 StatementDescription(

@@ -53,13 +53,22 @@ final class StatementRunner {
 
     /// The only statement of `sql`, from the cache if it was compiled before.
     func compile(_ sql: String) throws(StepFailure) -> CompiledStatement {
-        try cache.statement(for: sql) { () throws(StepFailure) in
-            let script = SQLScript(sql)
-            let (compiled, end) = try compileNext(of: script, from: 0)
-            guard let compiled else { throw .rejected(.noStatement) }
-            guard script.isBlank(from: end) else { throw .rejected(.manyStatements) }
-            return compiled
-        }
+        try cache.statement(for: sql) { () throws(StepFailure) in try compileOnly(sql) }
+    }
+
+    /// Compiles the only statement of `sql` against the newest schema, not to run it but to show
+    /// what it is.
+    func compileToDescribe(_ sql: String) throws(StepFailure) -> CompiledStatement {
+        readSchemaIfChanged()
+        return try compileOnly(sql)
+    }
+
+    private func compileOnly(_ sql: String) throws(StepFailure) -> CompiledStatement {
+        let script = SQLScript(sql)
+        let (compiled, end) = try compileNext(of: script, from: 0)
+        guard let compiled else { throw .rejected(.noStatement) }
+        guard script.isBlank(from: end) else { throw .rejected(.manyStatements) }
+        return compiled
     }
 
     /// The next statement of a script, or nil at its end; and the offset behind it.
@@ -67,16 +76,32 @@ final class StatementRunner {
         of script: SQLScript, from offset: Int
     ) throws(StepFailure) -> (compiled: CompiledStatement?, end: Int) {
         guard !script.holdsNUL else { throw .rejected(.holdsNUL) }
-        policy.begin()
         do {
-            let (statement, end) = try connection.prepare(script, from: offset)
-            guard let statement else { return (nil, end) }
-            var facts = policy.facts
-            facts.isVacuum = script.keyword(from: offset) == "VACUUM"
-            return (CompiledStatement(statement: statement, facts: facts), end)
+            return try prepareNext(of: script, from: offset)
         } catch {
-            throw stepFailure(error)
+            // Perhaps the schema that SQLite remembers is not the newest: it looks only for some
+            // errors, among them not `table t has 2 columns but 3 values were supplied`.
+            guard error.primaryCode == .error else { throw stepFailure(error) }
         }
+        readSchemaIfChanged()
+        do { return try prepareNext(of: script, from: offset) } catch { throw stepFailure(error) }
+    }
+
+    private func prepareNext(
+        of script: SQLScript, from offset: Int
+    ) throws(SQLiteError) -> (compiled: CompiledStatement?, end: Int) {
+        policy.begin()
+        let (statement, end) = try connection.prepare(script, from: offset)
+        guard let statement else { return (nil, end) }
+        var facts = policy.facts
+        facts.isVacuum = script.keyword(from: offset) == "VACUUM"
+        return (CompiledStatement(statement: statement, facts: facts), end)
+    }
+
+    /// SQLite compares its schema with the file's when a statement runs, not when one is compiled.
+    private func readSchemaIfChanged() {
+        // Where this fails, so does what follows, and says why.
+        try? trusted { try $0.execute("SELECT 1 FROM main.sqlite_schema LIMIT 0") }
     }
 
     // MARK: Running

@@ -107,6 +107,7 @@ extension Database {
             return (plan, state.books.changes.changes(after: recorded), state.books.head)
         }
         let historySequence = try saveHistory(plan)
+        try archiveFrames()
         if head > recorded { try changeFile.append(changes, upTo: head) }
         try metaFile.update(for: .metaCheckpointBegins) { meta in
             meta.recordedCommit = head

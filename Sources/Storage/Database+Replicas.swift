@@ -134,11 +134,11 @@ extension Database {
         }
         // First what is not needed any more, durably; then its slots may be used again.
         try recordReplicas()
-        let hasReplicas = state.withLock { state in
+        let outlivesProcess = state.withLock { state in
             state.books.historyIsRecorded()
-            return state.books.replicas.hasPartial
+            return state.books.hasDurablePins
         }
-        let images = try save(plan.doomed, isDurable: hasReplicas)
+        let images = try save(plan.doomed, isDurable: outlivesProcess)
         state.withLock { $0.books.saved(images) }
         try shrinkHistory()
         return historyLog.withLock { $0.sequence }
@@ -241,7 +241,7 @@ extension Database {
             let (changes, replicas, images) = state.withLock { state in
                 (
                     state.books.takeReplicaChanges(), state.books.replicas.replicas,
-                    state.books.replicas.hasPartial ? state.books.history.all : []
+                    state.books.hasDurablePins ? state.books.history.all : []
                 )
             }
             do throws(StorageError) {

@@ -58,6 +58,8 @@ package final class Database: @unchecked Sendable {
     let historyFile: File
     /// Taken before `state` where both are.
     let historyLog: Mutex<HistoryLog>
+    /// Taken before `state` where both are.
+    let generationFiles: Mutex<GenerationFiles>
 
     /// Replicas that were dropped since the database was opened.
     let droppedPinCount = Atomic(0)
@@ -90,6 +92,7 @@ package final class Database: @unchecked Sendable {
         walFile = opening.walFile
         historyFile = opening.historyFile
         historyLog = Mutex(opening.historyLog)
+        generationFiles = Mutex(opening.generationFiles)
         writer = opening.writer
         recorder = opening.recorder
         metaFile = opening.metaFile
@@ -168,6 +171,7 @@ package final class Database: @unchecked Sendable {
         // What is not written stays as it was written last, which is safe.
         try? recordReplicas()
         historyLog.withLock { $0.isClosed = true }
+        generationFiles.withLock { $0.isClosed = true }
         DatabaseVFS.unregister(sharedFile)
         mainFile.unlockAgainstSQLite()
         completion()

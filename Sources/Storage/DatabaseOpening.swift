@@ -16,6 +16,7 @@ struct DatabaseOpening {
     let walFile: File
     let historyFile: File
     let historyLog: HistoryLog
+    let generationFiles: GenerationFiles
     let writer: Connection
     let recorder = WALRecorder()
     let metaFile: MetaFile
@@ -36,6 +37,8 @@ struct DatabaseOpening {
         var (historyLog, history) = try HistoryLog.open(
             directory: path, databaseID: metaFile.meta.databaseID,
             required: metaFile.meta.historySequence)
+        var (generationFiles, generation) = try GenerationFiles.open(
+            directory: path, databaseID: metaFile.meta.databaseID)
         try Directory.synchronize(path, for: .foundFolder)
 
         rejectedChanges = try RejectedChangeLog(path: path + "/rejected")
@@ -94,6 +97,20 @@ struct DatabaseOpening {
             var books = try Self.books(
                 meta: metaFile.meta, recovery: recovery, index: index, wal: wal,
                 mainFileSize: stamp.size, sharedFile: sharedFile, path: path)
+            if let current = generation {
+                let isWhole =
+                    history != nil
+                    && books.restoreGeneration(
+                        number: current.number, base: current.base, baseEpoch: current.baseEpoch,
+                        archivedEnds: current.archivedEnds,
+                        hasAskedForCheckpoint: current.hasAskedForCheckpoint)
+                if !isWhole {
+                    generation = try Self.jump(
+                        from: current.number, &generationFiles, &books, name: name,
+                        logger: logger)
+                }
+            }
+            self.generationFiles = generationFiles
             let lost = books.restore(history?.replicas ?? [], images: history?.images ?? [])
             if !lost.isEmpty {
                 logger.warning(
@@ -109,6 +126,21 @@ struct DatabaseOpening {
         } catch {
             preconditionFailure("unexpected error type")
         }
+    }
+
+    /// Frames, or the base, of the current generation are missing: one begins whose number nobody
+    /// has seen, so that clients of older ones are told that the server is not the one they knew.
+    private static func jump(
+        from number: UInt32, _ files: inout GenerationFiles, _ books: inout DatabaseState,
+        name: DatabaseName, logger: Logger
+    ) throws(StorageError) -> GenerationFiles.Current {
+        logger.warning("generation_lost", [("database", name.text), ("generation", "\(number)")])
+        books.beginGeneration(number + UInt32.random(in: 1 << 16...1 << 20))
+        let ledger = books.generation!
+        let current = GenerationFiles.Current(
+            number: ledger.number, base: ledger.base, baseEpoch: ledger.baseEpoch)
+        try files.beginAnew(current)
+        return current
     }
 
     private static func scan(_ file: File) throws(StorageError) -> WALScanner? {

@@ -11,6 +11,10 @@ package struct DatabaseStatistics: Sendable {
     package let mainBytes: Int64
     /// Old images and the log of what they are for.
     package let historyBytes: Int64
+    /// Frames that are kept for frame sync, outside of the WAL.
+    package let frameBytes: Int64
+    /// The current generation of frame sync; nil while nobody uses it.
+    package let generation: UInt32?
     /// Partial replicas that history is kept for.
     package let pinCount: Int
     /// Such that were dropped since the database was opened.
@@ -29,12 +33,15 @@ extension Database {
         let walBytes = try walFile.size()
         let mainBytes = try mainFile.size()
         let historyBytes = try historyFile.size() + historyLog.withLock { $0.size }
+        let frameBytes = archivedFrameBytes
         let rejected = rejectedEntries().count
         return state.withLock { state in
             DatabaseStatistics(
                 revision: state.books.headRevision, databaseSize: state.books.databaseSize,
                 walFrameCount: state.books.walFrameCount, walBytes: walBytes, mainBytes: mainBytes,
-                historyBytes: historyBytes, pinCount: state.books.replicas.partialCount,
+                historyBytes: historyBytes, frameBytes: frameBytes,
+                generation: state.books.generation?.number,
+                pinCount: state.books.replicas.partialCount,
                 droppedPinCount: droppedPinCount.load(ordering: .relaxed),
                 snapshotCount: state.books.snapshotCount, rejectedChangeCount: rejected,
                 waiterCount: state.waiters.count, lastCheckpoint: state.lastCheckpoint)

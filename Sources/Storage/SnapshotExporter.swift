@@ -1,14 +1,22 @@
 internal import Primitives
 
 /// Gives out a snapshot as the bytes of an ordinary SQLite file, piece by piece.
-///
-/// The file is in rollback mode (bytes 18 and 19 of its header are 1), so that it can be read
-/// without a WAL beside it.
 package final class SnapshotExporter {
+    /// How the file says that it is to be written: bytes 18 and 19 of its header.
+    package enum JournalMode: UInt8, Sendable {
+        /// It can be read without a WAL beside it.
+        case rollback = 1
+        case wal = 2
+    }
+
     private let snapshot: Snapshot
+    private let mode: JournalMode
     private var next: UInt32 = 1
 
-    package init(_ snapshot: Snapshot) { self.snapshot = snapshot }
+    package init(_ snapshot: Snapshot, mode: JournalMode = .rollback) {
+        self.snapshot = snapshot
+        self.mode = mode
+    }
 
     package var databaseSize: UInt32 { snapshot.databaseSize }
 
@@ -32,8 +40,8 @@ package final class SnapshotExporter {
         }
         if let failure { throw failure }
         if next == 1 {
-            bytes[18] = 1
-            bytes[19] = 1
+            bytes[18] = mode.rawValue
+            bytes[19] = mode.rawValue
         }
         next += count
         return bytes

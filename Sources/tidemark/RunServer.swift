@@ -85,6 +85,11 @@ private func startListeners(
         configuration.statementTimeout == .zero ? nil : configuration.statementTimeout
     endpoints.bootstrapQueryTimeout = configuration.bootstrapQueryTimeout
     endpoints.bootstrapQueryMaximumPages = configuration.bootstrapQueryMaxPages
+    endpoints.frameSync.limits.checkpointNeeded = configuration.checkpointNeededPages
+    endpoints.frameSync.rollFrameCount = configuration.generationRollPages
+    endpoints.frameSync.quietTime = configuration.generationQuietTime
+    endpoints.frameSync.answerFrameCount = configuration.frameAnswerPages
+    endpoints.frameSync.stagingSize = Int(clamping: configuration.frameStagingSize.bytes)
     endpoints.version = Version.text
     let http = try listen(
         configuration.listen, server: server,

@@ -116,10 +116,16 @@ final class AdminTests: ServerTestCase {
     func testSettings() throws {
         let database = try makeDatabase()
         let rows: [(sent: String, expected: String)] = [
-            ("{}", #"{"strict_push":false,"synced":true}"#),
-            (#"{"strict_push":true}"#, #"{"strict_push":true,"synced":true}"#),
-            (#"{"synced":false,"other":1}"#, #"{"strict_push":true,"synced":false}"#),
-            (#"{"strict_push":false,"synced":true}"#, #"{"strict_push":false,"synced":true}"#),
+            ("{}", #"{"strict_push":false,"synced":true,"frame_sync":true}"#),
+            (#"{"strict_push":true}"#, #"{"strict_push":true,"synced":true,"frame_sync":true}"#),
+            (
+                #"{"synced":false,"other":1}"#,
+                #"{"strict_push":true,"synced":false,"frame_sync":true}"#
+            ),
+            (
+                #"{"strict_push":false,"synced":true,"frame_sync":true}"#,
+                #"{"strict_push":false,"synced":true,"frame_sync":true}"#
+            ),
         ]
         for row in rows {
             let reply = try database.admin("POST", "/config", body: Array(row.sent.utf8))
@@ -133,7 +139,8 @@ final class AdminTests: ServerTestCase {
                 try database.admin("POST", "/config", body: Array(wrong.utf8)), 400, nil, wrong)
         }
         XCTAssertEqual(
-            try database.admin("GET", "/config").text, #"{"strict_push":false,"synced":true}"#)
+            try database.admin("GET", "/config").text,
+            #"{"strict_push":false,"synced":true,"frame_sync":true}"#)
     }
 
     func testSettingsOutliveTheServer() throws {
@@ -144,7 +151,7 @@ final class AdminTests: ServerTestCase {
         server = try server.restarted(isKilled: true)
         XCTAssertEqual(
             try server.database("default").admin("GET", "/config").text,
-            #"{"strict_push":true,"synced":true}"#)
+            #"{"strict_push":true,"synced":true,"frame_sync":true}"#)
     }
 
     func testStatistics() throws {
@@ -156,6 +163,7 @@ final class AdminTests: ServerTestCase {
             Set(reply.object.keys),
             null.union([
                 "revision", "pages", "wal_pages", "wal_bytes", "main_bytes", "history_bytes",
+                "frame_bytes",
                 "pins", "dropped_pins", "rejected_changes", "bytes_sent", "bytes_received",
                 "long_polls",
             ]))

@@ -52,7 +52,7 @@ final class DoorTests: ServerTestCase {
         let database = try makeDatabase()
         XCTAssertEqual(
             try database.admin("POST", "/config", body: Array(#"{"synced":false}"#.utf8)).text,
-            #"{"strict_push":false,"synced":false}"#)
+            #"{"strict_push":false,"synced":false,"frame_sync":true}"#)
         try database.sql("CREATE VIRTUAL TABLE v USING fts5(x)")
         try database.sql("INSERT INTO v VALUES('hello world')")
         XCTAssertEqual(
@@ -76,7 +76,8 @@ final class DoorTests: ServerTestCase {
         try database.sql("CREATE TABLE still_anything(a, b AS (a + 1) STORED)")
         try database.sql("DROP TABLE v")
         try database.sql("DROP TABLE still_anything")
-        XCTAssertEqual(try configure(true).text, #"{"strict_push":false,"synced":true}"#)
+        XCTAssertEqual(
+            try configure(true).text, #"{"strict_push":false,"synced":true,"frame_sync":true}"#)
         XCTAssertEqual(
             try database.failure(of: "CREATE VIRTUAL TABLE w USING fts5(x)")?.code,
             "UNSUPPORTED_BY_REPLICAS")

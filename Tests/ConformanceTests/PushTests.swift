@@ -220,7 +220,7 @@ final class PushTests: ServerTestCase {
             "CREATE TABLE t(u UNIQUE)", "INSERT INTO t VALUES('taken')")
         let reply = try database.admin(
             "POST", "/config", body: Array(#"{"strict_push":true}"#.utf8))
-        XCTAssertEqual(reply.text, #"{"strict_push":true,"synced":true}"#)
+        XCTAssertEqual(reply.text, #"{"strict_push":true,"synced":true,"frame_sync":true}"#)
         let refused = try push(
             database, "INSERT INTO t VALUES('a')", "INSERT INTO t VALUES('taken')")
         XCTAssertEqual(SQLResult(refused).failure?.message, "UNIQUE constraint failed: t.u")

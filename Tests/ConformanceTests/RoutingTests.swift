@@ -128,7 +128,7 @@ final class RoutingTests: ServerTestCase {
             ("BREW", "/v2/pipeline", 405, "POST"),
             ("GET", "/", 404, nil), ("POST", "/v1/namespaces/x/create", 404, nil),
             ("POST", "/pull-update", 404, nil), ("POST", "/Pull-Updates", 404, nil),
-            ("GET", "/info", 404, nil),
+            ("GET", "/infos", 404, nil), ("GET", "/info/1", 404, nil),
         ]
         for row in rows {
             let label = "\(row.method) \(row.path)"

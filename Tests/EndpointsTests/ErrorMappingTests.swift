@@ -86,6 +86,36 @@ final class ErrorMappingTests: XCTestCase {
         for (error, status, code) in bodies { assert(error.httpFailure, status, code) }
     }
 
+    func testErrorsOfFrameSync() throws {
+        let bodies: [(FrameBody.Failure, Int, String)] = [
+            (.wrongSize(expected: 4120, actual: 3), 400, "malformed_frames"),
+            (.brokenChain(index: 1), 400, "malformed_frames"),
+        ]
+        for (error, status, code) in bodies { assert(error.httpFailure, status, code) }
+        let pushes: [(FramePushFailure, Int, String)] = [
+            (.refused(reasons: ["one", "two"]), 422, "frames_refused"),
+            (.staging(.transactionTooLarge), 413, "transaction_too_large"),
+            (.staging(.full), 503, "staging_full"), (.storage(.closed), 503, "stopping"),
+            (.storage(.file(operation: "write", path: path, code: 5)), 500, "internal"),
+        ]
+        for (error, status, code) in pushes { assert(error.httpFailure, status, code) }
+        XCTAssertEqual(
+            FramePushFailure.refused(reasons: ["one", "two"]).httpFailure.text, "one; two")
+    }
+
+    /// Clients read a 500 there as the end of a generation.
+    func testAPullOfFramesIsNeverAnsweredWith500() throws {
+        let name = try XCTUnwrap(DatabaseName("notes"))
+        let rows: [(StorageError, Int, String)] = [
+            (.file(operation: "read", path: path, code: 5), 503, "internal"),
+            (.corruptFile(path: path, reason: "CREATE TABLE x"), 503, "internal"),
+            (.databaseFailed(name), 503, "database_failed"), (.closed, 503, "stopping"),
+            (.unknownDatabase(name), 404, "database_unknown"),
+            (.revisionGone, 410, "client_ahead"),
+        ]
+        for (error, status, code) in rows { assert(error.framePullFailure, status, code) }
+    }
+
     /// What passes may be tried again, and says so.
     func testOnlyWhatPassesInvitesAnotherTry() {
         for status in [400, 404, 405, 409, 410, 413, 415, 422, 500, 503] {

@@ -22,19 +22,27 @@ def read_pages(path):
     return {i // PAGE_SIZE: data[i : i + PAGE_SIZE] for i in range(0, len(data), PAGE_SIZE)}
 
 
-def read_frames(path):
-    """(page id, page) of each frame of a WAL, in order."""
+def read_log(path):
+    """(page id, page, committed size) of each frame of a WAL, in order.
+
+    The size is the database's in pages where the frame ends a transaction, else 0.
+    """
     wal = path.read_bytes() if path.exists() else b""
     frames = []
     offset = WAL_HEADER_SIZE
     while offset + FRAME_HEADER_SIZE + PAGE_SIZE <= len(wal):
-        number, _ = struct.unpack_from(">II", wal, offset)
+        number, committed_size = struct.unpack_from(">II", wal, offset)
         if wal[offset + 8 : offset + 16] != wal[16:24]:
             break  # Another salt: left over from an earlier life of the file.
         offset += FRAME_HEADER_SIZE
-        frames.append((number - 1, wal[offset : offset + PAGE_SIZE]))
+        frames.append((number - 1, wal[offset : offset + PAGE_SIZE], committed_size))
         offset += PAGE_SIZE
     return frames
+
+
+def read_frames(path):
+    """(page id, page) of each frame of a WAL, in order."""
+    return [(page_id, page) for page_id, page, _ in read_log(path)]
 
 
 def fetch_image(peer):
@@ -42,6 +50,13 @@ def fetch_image(peer):
     answer = peer.pull()
     assert sorted(answer.pages) == list(range(answer.db_size)), "the bootstrap has holes"
     return answer.pages
+
+
+def assert_images_equal(ours, theirs):
+    """Two images from page id to page are the same, byte for byte."""
+    assert len(ours) == len(theirs), f"{len(ours)} pages here, {len(theirs)} there"
+    different = [page_id for page_id, page in theirs.items() if ours[page_id] != page]
+    assert not different, f"{len(different)} of {len(theirs)} pages differ: {different[:20]}"
 
 
 def assert_pages_equal(replica, image):

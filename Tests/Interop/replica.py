@@ -9,8 +9,6 @@ import sys
 import time
 from pathlib import Path
 
-WORKER = Path(__file__).with_name("replica_worker.py")
-
 
 class ReplicaError(Exception):
     """The client raised; `kind` is the name of its exception class."""
@@ -35,6 +33,8 @@ class Replica:
     `partial` makes it a partial one: the arguments of `partial_options` in the worker.
     """
 
+    WORKER = Path(__file__).with_name("replica_worker.py")
+
     def __init__(self, path, url, timeout=60.0, partial=None, **options):
         self.path = Path(path)
         self.url = url
@@ -49,7 +49,7 @@ class Replica:
         """Starts the child and opens the replica; bootstraps it when there is none yet."""
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, str(WORKER)],
+                [sys.executable, str(self.WORKER)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

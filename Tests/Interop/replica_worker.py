@@ -1,17 +1,9 @@
-"""Runs one replica of the real client in a process of its own.
-
-The client has no time-outs, and some server errors abort its process: kept apart, either is a
-failed test and not a stuck or dead run. Commands and answers are pickles on stdin and stdout,
-each after its length in 4 bytes.
-"""
-
-import pickle
-import struct
-import sys
+"""Runs one replica of the real client in a process of its own; see worker.py."""
 
 import turso.sync
 from digests import digests_by_id
 from turso.lib_sync import PartialSyncOpts, PartialSyncPrefixBootstrap, PartialSyncQueryBootstrap
+from worker import serve
 
 
 def partial_options(prefix=None, query=None, segment_size=None, prefetch=None):
@@ -66,18 +58,4 @@ class Worker:
         self.connection.close()
 
 
-def main():
-    worker = Worker()
-    source, sink = sys.stdin.buffer, sys.stdout.buffer
-    while header := source.read(4):
-        name, arguments = pickle.loads(source.read(struct.unpack("<I", header)[0]))
-        try:
-            answer = ("value", getattr(worker, name)(*arguments))
-        except Exception as error:
-            answer = ("error", type(error).__name__, str(error))
-        encoded = pickle.dumps(answer)
-        sink.write(struct.pack("<I", len(encoded)) + encoded)
-        sink.flush()
-
-
-main()
+serve(Worker())

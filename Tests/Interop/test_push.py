@@ -6,6 +6,7 @@ import math
 import pytest
 
 from replica import ReplicaError
+from values import VALUES
 from wire import Peer
 
 
@@ -49,28 +50,6 @@ def test_tables_without_an_integer_key(server, peer, new_replica, assert_converg
     assert peer.sql("SELECT a, b FROM plain ORDER BY rowid") == [(1, "x"), (1, "y")]
     assert peer.sql("SELECT * FROM pairs") == [("k", 2, "TWO")]
     assert_converged(replica, peer)
-
-
-VALUES = {
-    "null": None,
-    "smallest integer": -(2**63),
-    "largest integer": 2**63 - 1,
-    "beyond doubles": 2**53 + 1,
-    "zero": 0,
-    "float": 0.1,
-    "whole float": 3.0,
-    "negative zero": -0.0,
-    "smallest float": 5e-324,
-    "largest float": 1.7976931348623157e308,
-    "empty text": "",
-    "unicode": "grüße \u4f60\u597d \U0001f600 \u0301",
-    "quotes and controls": "a'b\"c\\d\n\t\r/\x01\x7f",
-    "text with NUL": "before\x00after\x00",
-    "empty blob": b"",
-    "blob": bytes(range(256)),
-    "blob of one byte": b"\xff",
-    "blob of two bytes": b"\xff\xfe",
-}
 
 
 def test_every_kind_of_value(server, peer, new_replica, assert_converged):

@@ -202,4 +202,28 @@ final class ExecuteTests: XCTestCase {
             try fixture.run([.describe(SQLText(sql: "SELECT nowhere"))])[0].code, "SQLITE_ERROR")
         XCTAssertEqual(fixture.writeCount, 0)
     }
+
+    /// SQLite compiles against the schema that the connection remembers.
+    func testStatementsAreCompiledAgainstTheNewestSchema() throws {
+        let fixture = try SQLFixture("CREATE TABLE t(a, b)")
+        let select = StreamRequest.describe(SQLText(sql: "SELECT * FROM t"))
+        let insert = StreamRequest.describe(SQLText(sql: "INSERT INTO t VALUES(1, 2, 3)"))
+        func describe(_ request: StreamRequest) throws -> [String: Any] {
+            let body = try fixture.outcome([request], onReader: true).body.get()
+            let root = try JSONSerialization.jsonObject(with: Data(body)) as? [String: Any]
+            return try XCTUnwrap((root?["results"] as? [[String: Any]])?.first)
+        }
+        XCTAssertEqual(try describe(insert)["type"] as? String, "error")
+        _ = try fixture.run([.sequence(SQLText(sql: "ALTER TABLE t ADD COLUMN c"))])
+        XCTAssertEqual(try describe(insert)["type"] as? String, "ok")
+        _ = try fixture.run([.sequence(SQLText(sql: "ALTER TABLE t ADD COLUMN d"))])
+        let result = try XCTUnwrap(
+            (try describe(select)["response"] as? [String: Any])?["result"] as? [String: Any])
+        XCTAssertEqual((result["cols"] as? [Any])?.count, 4)
+        // And in the same request.
+        let results = try fixture.run([
+            select, .sequence(SQLText(sql: "ALTER TABLE t ADD COLUMN e")), select,
+        ])
+        XCTAssertEqual((results[2].result?["cols"] as? [Any])?.count, 5)
+    }
 }

@@ -8,7 +8,7 @@ import SQLite
 /// moment it may die, or the disk fail. One that is missing here, or never happens, fails a test.
 enum CrashPoints {
     static let all = Set(
-        commit + checkpoint + replicas + opening + dataDirectory)
+        commit + checkpoint + replicas + frameSync + opening + dataDirectory)
 
     private static let commit = [
         "write WAL header", "flush WAL header", "write WAL frame header", "write WAL frame page",
@@ -32,7 +32,16 @@ enum CrashPoints {
         "rename history log rewrite",
     ]
 
+    private static let frameSync = [
+        "write pushed WAL header", "flush pushed WAL header", "write pushed frames",
+        "flush pushed commit", "write frames", "flush frames", "cut new frames", "flush new frames",
+        "cut unrecorded frames", "remove forgotten frames", "write generations",
+        "flush generations", "cut failed generations", "remove generations rewrite",
+        "write generations rewrite", "flush generations rewrite", "rename generations rewrite",
+    ]
+
     private static let opening = [
+        "flush found generations", "cut torn generations",
         "flush found meta", "flush found WAL", "flush found history log", "flush found folder",
         "cut torn history log", "cut torn rejected", "cut unrecorded changes",
         "write meta (lineage)", "flush meta (lineage)",
@@ -58,6 +67,7 @@ struct CrashScript {
         try replicasThroughCheckpoints()
         try endsOfReplicas()
         try otherDatabases()
+        try frameSync()
         try failures()
         try shrinkAndRegrow()
     }
@@ -117,6 +127,30 @@ struct CrashScript {
         for id in world.facts.replicas.keys { try world.drop(id) }
         try rewriteRows(100)
         try world.checkpoint(.passive)
+    }
+
+    private func frameSync() throws {
+        try world.beginFrameSync()
+        try rewriteRows(800)
+        try world.push()
+        try world.checkpoint(.passive)
+        try world.push()
+        // The log's record of frames that are in the archive is torn, and cut off at once or later.
+        for isCut in [true, false] {
+            recorder.fail("write generations", .isCutShort(byteCount: 30, ENOSPC))
+            if !isCut { recorder.fail("cut failed generations", .fails(EIO)) }
+            expectFailure { try world.checkpoint(.passive) }
+            if !isCut { try world.reopen() }
+        }
+        try world.checkpoint(.truncate)
+        try world.push()
+        try world.roll()
+        try rewriteRows(900)
+        try world.checkpoint(.restart)
+        try world.push()
+        try world.roll()
+        try world.reopen()
+        try world.check()
     }
 
     private func otherDatabases() throws {

@@ -77,6 +77,45 @@ final class StoreWorld {
         try noteHead()
     }
 
+    // MARK: frame sync
+
+    func beginFrameSync() throws {
+        _ = try database().beginFrameSync()
+        try settle()
+    }
+
+    /// A client pushes a transaction that writes two pages as they are.
+    func push() throws {
+        let snapshot = try database().snapshot()
+        let frames = try [PageNumber(1)!, PageNumber(2)!].map { page in
+            WALFrame(
+                page: page.rawValue,
+                databaseSize: page == PageNumber(1)! ? 0 : snapshot.databaseSize,
+                content: try snapshot.page(page))
+        }
+        try onWriterLane { session throws(StorageError) in try session.apply(frames) }
+        try settle()
+        try noteHead()
+    }
+
+    func roll() throws {
+        try onWriterLane { session throws(StorageError) in _ = try session.rollGeneration() }
+        try settle()
+    }
+
+    private func onWriterLane(
+        _ body: @escaping @Sendable (WriterSession) throws(StorageError) -> Void
+    ) throws {
+        let box = Box<Result<Void, StorageError>>()
+        try database().write(
+            { session in
+                do throws(StorageError) { box.set(.success(try body(session))) } catch {
+                    box.set(.failure(error))
+                }
+            }, refused: { box.set(.failure($0)) })
+        try box.wait().get()
+    }
+
     func beginReplica() throws -> ReplicaID {
         let id: ReplicaID
         do {
@@ -305,6 +344,8 @@ final class StoreWorld {
         try check()
         for id in ids { try drop(id) }
         try commit("INSERT INTO t (v) VALUES (1)")
+        // A new generation begins at the newest commit, and needs nothing of before.
+        if try database().frameGeneration != nil { try roll() }
         try checkpoint(.passive)
         let bytes = try database().statistics().historyBytes
         try require(bytes < 64, "\(bytes) bytes of history that nobody needs")

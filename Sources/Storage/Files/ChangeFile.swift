@@ -101,7 +101,7 @@ final class ChangeFile: @unchecked Sendable {
         try next.synchronize(for: .changesRewrite)
         try Directory.renameReplacing(temporary, to: path, for: .changesRewrite)
         // From here on the old file has no name, whether or not the next call succeeds.
-        file = next
+        file = next.known(as: path)
         end = Int64(bytes.count)
         newestCommit = newest
         try Directory.synchronize(directory, for: .changesRewrite)

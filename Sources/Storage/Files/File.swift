@@ -7,8 +7,17 @@ package import Primitives
 /// Closed when the last reference goes. Reads and writes name their offset, so threads may share
 /// one.
 package final class File: Sendable {
+    static let diskFullCode = ENOSPC
+
     package let path: String
-    private let descriptor: Int32
+    private let opened: OpenDescriptor
+    private var descriptor: Int32 { opened.number }
+
+    private final class OpenDescriptor: Sendable {
+        let number: Int32
+        init(_ number: Int32) { self.number = number }
+        deinit { close(number) }
+    }
 
     package enum Mode {
         case read, readWrite, create
@@ -24,12 +33,17 @@ package final class File: Sendable {
 
     package init(path: String, mode: Mode) throws(StorageError) {
         self.path = path
-        descriptor = try Self.call("open", path) {
-            unsafe open(path, mode.flags | O_CLOEXEC, 0o600)
-        }
+        opened = OpenDescriptor(
+            try Self.call("open", path) { unsafe open(path, mode.flags | O_CLOEXEC, 0o600) })
     }
 
-    deinit { close(descriptor) }
+    private init(path: String, opened: OpenDescriptor) {
+        self.path = path
+        self.opened = opened
+    }
+
+    /// The same open file under the name that it was given meanwhile.
+    func known(as path: String) -> File { File(path: path, opened: opened) }
 
     package func size() throws(StorageError) -> Int64 { try status().size }
 

@@ -34,7 +34,8 @@ struct HistoryLog {
         directory: String, databaseID: DatabaseID, required: UInt64
     ) throws(StorageError) -> (log: HistoryLog, content: Content?) {
         let (log, bodies) = try RecordLog.open(
-            directory: directory, name: "history.log", magic: "TMHIST01", databaseID: databaseID)
+            directory: directory, name: "history.log", magic: "TMHIST01", databaseID: databaseID,
+            purposes: .history)
         var history = HistoryLog(log: log)
         if log.sequence >= required, let content = decode(bodies) { return (history, content) }
         try history.clear(after: required)

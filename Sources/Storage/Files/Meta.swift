@@ -17,6 +17,8 @@ package struct Meta: Equatable, Sendable {
         package static let strictPush = Settings(rawValue: 1)
         /// Not for replicas: objects that their engine cannot hold are allowed, pulls are not.
         package static let notSynced = Settings(rawValue: 2)
+        /// Frame sync is switched off.
+        package static let noFrameSync = Settings(rawValue: 4)
     }
 
     package var databaseID: DatabaseID

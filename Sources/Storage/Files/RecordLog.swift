@@ -9,6 +9,19 @@ struct RecordLog {
     private static let recordMagic: UInt32 = 0x544D_4C47
     private static let recordHeaderSize = 24
 
+    /// What its operations are for.
+    struct Purposes {
+        let record, failed, rewrite, found, torn: FilePurpose
+
+        static let history = Purposes(
+            record: .historyLog, failed: .failedHistoryLog, rewrite: .historyLogRewrite,
+            found: .foundHistoryLog, torn: .tornHistoryLog)
+        static let generations = Purposes(
+            record: .generations, failed: .failedGenerations, rewrite: .generationsRewrite,
+            found: .foundGenerations, torn: .tornGenerations)
+    }
+
+    private let purposes: Purposes
     private let directory: String
     private let path: String
     private let header: [UInt8]
@@ -23,7 +36,8 @@ struct RecordLog {
     /// - Parameter magic: eight bytes. A file that begins otherwise, or belongs to another
     ///   database, counts as empty.
     static func open(
-        directory: String, name: String, magic: String, databaseID: DatabaseID
+        directory: String, name: String, magic: String, databaseID: DatabaseID,
+        purposes: Purposes
     ) throws(StorageError) -> (log: RecordLog, bodies: [ArraySlice<UInt8>]) {
         var header = Array(magic.utf8)
         header.appendLittleEndian(databaseID.high)
@@ -32,10 +46,11 @@ struct RecordLog {
         let path = directory + "/" + name
         let file = try File(path: path, mode: .create)
         // After a kill, records may be there that were never flushed.
-        try file.synchronize(for: .foundHistoryLog)
+        try file.synchronize(for: purposes.found)
         let bytes = try file.readAll()
         var log = RecordLog(
-            directory: directory, path: path, header: header, file: file, size: 0, sequence: 0)
+            purposes: purposes, directory: directory, path: path, header: header, file: file,
+            size: 0, sequence: 0)
         var bodies: [ArraySlice<UInt8>] = []
         if bytes.prefix(headerSize).elementsEqual(header) {
             log.size = Int64(headerSize)
@@ -46,7 +61,7 @@ struct RecordLog {
             }
         }
         // What follows would become part of the file again behind a shorter record.
-        if log.size < bytes.count { try file.truncate(to: log.size, for: .tornHistoryLog) }
+        if log.size < bytes.count { try file.truncate(to: log.size, for: purposes.torn) }
         return (log, bodies)
     }
 
@@ -54,11 +69,11 @@ struct RecordLog {
     mutating func append(_ body: [UInt8]) throws(StorageError) {
         let record = (size == 0 ? header : []) + Self.record(body, sequence: sequence + 1)
         do throws(StorageError) {
-            try file.write(record, at: size, for: .historyLog)
-            try file.synchronize(for: .historyLog)
+            try file.write(record, at: size, for: purposes.record)
+            try file.synchronize(for: purposes.record)
         } catch {
             // Nobody was told of it, so it should not come back; if it does, no harm is done.
-            try? file.truncate(to: size, for: .failedHistoryLog)
+            try? file.truncate(to: size, for: purposes.failed)
             throw error
         }
         size += Int64(record.count)
@@ -69,18 +84,18 @@ struct RecordLog {
     /// file stays until the new one is durable.
     mutating func rewrite(_ body: [UInt8], number: UInt64 = 0) throws(StorageError) {
         let temporary = path + ".new"
-        try Directory.removeFile(temporary, for: .historyLogRewrite)
+        try Directory.removeFile(temporary, for: purposes.rewrite)
         let next = try File(path: temporary, mode: .create)
         let newSequence = max(sequence + 1, number)
         let bytes = header + Self.record(body, sequence: newSequence)
-        try next.write(bytes, at: 0, for: .historyLogRewrite)
-        try next.synchronize(for: .historyLogRewrite)
-        try Directory.renameReplacing(temporary, to: path, for: .historyLogRewrite)
+        try next.write(bytes, at: 0, for: purposes.rewrite)
+        try next.synchronize(for: purposes.rewrite)
+        try Directory.renameReplacing(temporary, to: path, for: purposes.rewrite)
         // From here on the old file has no name, whether or not the next call succeeds.
-        file = next
+        file = next.known(as: path)
         size = Int64(bytes.count)
         sequence = newSequence
-        try Directory.synchronize(directory, for: .historyLogRewrite)
+        try Directory.synchronize(directory, for: purposes.rewrite)
     }
 
     private static func record(_ body: [UInt8], sequence: UInt64) -> [UInt8] {

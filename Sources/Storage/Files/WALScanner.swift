@@ -78,6 +78,11 @@ package struct WALScanner {
         Int64(headerSize) + Int64(frame - 1) * Int64(frameSize) + Int64(frameHeaderSize)
     }
 
+    /// Offset of a frame in the WAL, in bytes.
+    package static func frameOffset(_ frame: UInt32) -> Int64 {
+        pageOffset(frame: frame) - Int64(frameHeaderSize)
+    }
+
     private static func bigEndianWord(_ bytes: UnsafeRawBufferPointer, at offset: Int) -> UInt32 {
         unsafe UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
     }
@@ -86,22 +91,6 @@ package struct WALScanner {
     package static func checksum(
         _ bytes: UnsafeRawBufferPointer, from start: (UInt32, UInt32), isBigEndian: Bool
     ) -> (UInt32, UInt32) {
-        var (first, second) = start
-        var offset = 0
-        while offset + 8 <= bytes.count {
-            var left = unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)
-            var right = unsafe bytes.loadUnaligned(fromByteOffset: offset + 4, as: UInt32.self)
-            if isBigEndian {
-                left = UInt32(bigEndian: left)
-                right = UInt32(bigEndian: right)
-            } else {
-                left = UInt32(littleEndian: left)
-                right = UInt32(littleEndian: right)
-            }
-            first = first &+ left &+ second
-            second = second &+ right &+ first
-            offset += 8
-        }
-        return (first, second)
+        unsafe WALChecksum.checksum(bytes, from: start, isBigEndian: isBigEndian)
     }
 }

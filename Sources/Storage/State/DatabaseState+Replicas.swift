@@ -103,22 +103,13 @@ extension DatabaseState {
         var lost: [Replica] = []
         history.restore(images)
         for replica in saved {
-            let positions = replica.isFull ? [] : [replica.echoed, replica.sent]
-            guard positions.allSatisfy({ $0.commit <= head }) else {
+            guard echoedAndSent(replica).allSatisfy({ $0.commit <= head }) else {
                 lost.append(replica)
                 replicas.forget(replica.id)
                 continue
             }
             replicas.restore([replica])
-            for position in positions where pins[position.commit] == nil {
-                // Its images were saved by every checkpoint that passed it.
-                let entry =
-                    position.commit < firstCommit
-                    ? nil : commits[Int(position.commit.rawValue - firstCommit.rawValue)]
-                pins[position.commit] = Pin(
-                    databaseSize: position.databaseSize, frameLimit: entry?.lastFrame ?? 0)
-            }
-            retain(replica.pinnedCommits)
+            retainRestored(echoedAndSent(replica))
         }
         dropUnneededImages()
         history.reuseDroppedSlots()
@@ -147,7 +138,24 @@ extension DatabaseState {
         replicas.set(replica)
     }
 
-    private mutating func retain(_ commits: [CommitNumber]) {
+    private func echoedAndSent(_ replica: Replica) -> [Replica.Position] {
+        if replica.isFull { return [] }
+        return replica.echoed == replica.sent ? [replica.sent] : [replica.echoed, replica.sent]
+    }
+
+    /// Pins what a former process had pinned: every checkpoint that passed it saved its images.
+    mutating func retainRestored(_ positions: [Replica.Position]) {
+        for position in positions where pins[position.commit] == nil {
+            let entry =
+                position.commit < firstCommit
+                ? nil : commits[Int(position.commit.rawValue - firstCommit.rawValue)]
+            pins[position.commit] = Pin(
+                databaseSize: position.databaseSize, frameLimit: entry?.lastFrame ?? 0)
+        }
+        retain(positions.map(\.commit))
+    }
+
+    mutating func retain(_ commits: [CommitNumber]) {
         for commit in commits {
             let isPinned = pin(commit)
             precondition(isPinned, "a replica's position cannot be read")
@@ -155,7 +163,7 @@ extension DatabaseState {
         }
     }
 
-    private mutating func release(_ commits: [CommitNumber]) {
+    mutating func release(_ commits: [CommitNumber]) {
         for commit in commits {
             precondition(pins[commit]?.replicaCount ?? 0 > 0, "a replica's pin is missing")
             pins[commit]?.replicaCount -= 1

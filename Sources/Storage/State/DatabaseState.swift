@@ -65,6 +65,8 @@ package struct DatabaseState {
     var pins: [CommitNumber: Pin] = [:]
     package internal(set) var history = PageHistory()
     package internal(set) var replicas = ReplicaTable()
+    /// Nil while nobody uses frame sync.
+    package internal(set) var generation: FrameLedger?
 
     /// - Parameters:
     ///   - base: the commit before the WAL's first frame.
@@ -130,12 +132,14 @@ package struct DatabaseState {
         }
         databaseSize = newSize
         commits.append(Commit(lastFrame: frames.lastFrame, databaseSize: newSize))
+        generation?.append(walFrame: frames.lastFrame)
     }
 
     /// SQLite starts its WAL over at frame 1; all its frames are in the main file.
     package mutating func walStartedOver() {
         precondition(frames.frameCount == 0, "a WAL started over that was not checkpointed")
         frames.removeAll(nextFrame: 1)
+        generation?.walStartedOver()
         layout += 1
     }
 
@@ -146,6 +150,9 @@ package struct DatabaseState {
 
     /// Commits that somebody reads or will come back for.
     package var pinCount: Int { pins.values.count { !$0.isCancelled } }
+
+    /// Somebody will come back for an old state after a restart.
+    package var hasDurablePins: Bool { generation != nil || replicas.hasPartial }
 
     /// Snapshots that are held.
     package var snapshotCount: Int { pins.values.reduce(0) { $0 + $1.snapshotCount } }

@@ -78,7 +78,7 @@ final class LocalAdministration: DatabaseAdministration {
     ) throws(AdministrationError) -> CheckpointResult {
         let lease = try acquire(name)
         let result: Result<CheckpointResult, StorageError> = wait { done in
-            lease.database.checkpoint(mode, completion: done)
+            lease.database.operatorCheckpoint(mode, completion: done)
         }
         switch result {
         case .success(let result): return result

@@ -12,6 +12,7 @@ enum StatisticsListing {
             ("WAL bytes", "\(report.walBytes)"),
             ("main bytes", "\(report.mainBytes)"),
             ("history bytes", "\(report.historyBytes)"),
+            ("frame bytes", "\(report.frameBytes)"),
             ("pins", "\(report.pins)"),
             ("dropped pins", "\(report.droppedPins)"),
             ("rejected changes", "\(report.rejectedChanges)"),

@@ -36,6 +36,14 @@ struct ServeConfiguration: Equatable, Sendable {
     var historyQuota = ByteSize.mebibytes(256)
     var pinRetention = Duration.seconds(30 * 86_400)
 
+    /// Frames; zero: never.
+    var checkpointNeededPages = 1000
+    /// Frames; zero: never.
+    var generationRollPages = 16_384
+    var generationQuietTime = Duration.seconds(60)
+    var frameAnswerPages = 4096
+    var frameStagingSize = ByteSize.mebibytes(256)
+
     private static var defaultThreads: Int {
         min(max(Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))), 1), 4)
     }

@@ -3,7 +3,8 @@ internal import Logging
 /// The options of `tidemark serve`.
 enum ServeOptions {
     static let table = OptionTable(
-        defaults: defaults, options: places + limits + times, configurationOption: "config")
+        defaults: defaults, options: places + limits + frameSync + times,
+        configurationOption: "config")
 
     private typealias Option = OptionDefinition<ServeConfiguration>
     private static let defaults = ServeConfiguration()
@@ -68,6 +69,26 @@ enum ServeOptions {
             "Pages that a bootstrap by query sends at most; the replica fetches others on demand"),
     ]
 
+    private static let frameSync: [Option] = [
+        .value(
+            "checkpoint-needed-pages", "PAGES", \.checkpointNeededPages, of: defaults,
+            in: 0...121_359,
+            "Frames of a generation at which a client that pushes is told, once, that it should "
+                + "end; 0 means never"),
+        .value(
+            "generation-roll-pages", "PAGES", \.generationRollPages, of: defaults,
+            in: 0...1_000_000_000,
+            "Frames of a generation at which it ends when nobody pushes; 0 means never"),
+        .value(
+            "frame-answer-pages", "PAGES", \.frameAnswerPages, of: defaults, in: 1...1_000_000,
+            "Frames that one answer has, up to the end of a transaction"),
+        .value(
+            "frame-staging-size", "SIZE", \.frameStagingSize, of: defaults,
+            in: .bytes(1 << 20)...(.gibibytes(64)),
+            "Memory for pushed transactions that are not complete, which also bounds one "
+                + "transaction"),
+    ]
+
     private static let times: [Option] = [
         .value(
             "checkpoint-interval", "TIME", \.checkpointInterval, of: defaults,
@@ -91,6 +112,10 @@ enum ServeOptions {
             "bootstrap-query-timeout", "TIME", \.bootstrapQueryTimeout, of: defaults,
             in: .milliseconds(1)...(.seconds(3600)),
             "Longest run of a bootstrap's query; the pages found by then are sent"),
+        .value(
+            "generation-quiet-time", "TIME", \.generationQuietTime, of: defaults,
+            in: .zero...(.seconds(86_400)),
+            "Time since the last push of frames, or the start, before a generation may end"),
         .value(
             "shutdown-grace", "TIME", \.shutdownGrace, of: defaults,
             in: .zero...(.seconds(3600)), "Time that running requests get to finish on SIGTERM"),

@@ -1,0 +1,79 @@
+package import Primitives
+internal import Synchronization
+
+/// The frame pushes that are under way, and when somebody pushed last; those of all databases. Safe
+/// to use from any thread.
+package final class FramePushes: Sendable {
+    private struct State {
+        var staging: FrameStaging
+        var unfinished: [DatabaseID: UnfinishedPushes] = [:]
+        /// Of databases that somebody pushed to within `quietTime`; older ones are removed.
+        var lastPushes: [DatabaseID: ContinuousClock.Instant] = [:]
+        var nextSweep: ContinuousClock.Instant
+    }
+
+    private let state: Mutex<State>
+    private let quietTime: Duration
+    private let start: ContinuousClock.Instant
+    private let now: @Sendable () -> ContinuousClock.Instant
+
+    /// - Parameters:
+    ///   - byteLimit: of all frames that are staged.
+    ///   - timeout: after which a push that is not continued ends.
+    ///   - quietTime: without a push, after which a database is quiet.
+    package init(
+        byteLimit: Int, timeout: Duration = .seconds(60), quietTime: Duration = .seconds(60),
+        now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }
+    ) {
+        self.quietTime = quietTime
+        self.now = now
+        start = now()
+        state = Mutex(
+            State(
+                staging: FrameStaging(byteLimit: byteLimit, timeout: timeout),
+                nextSweep: start + quietTime))
+    }
+
+    /// Uses the staged frames; for a few lines, never across a call out.
+    package func withStaging<Result: Sendable>(
+        _ use: (inout FrameStaging, ContinuousClock.Instant) -> Result
+    ) -> Result {
+        let now = now()
+        return state.withLock { use(&$0.staging, now) }
+    }
+
+    /// A generation of a database began in this process.
+    package func began(generation: UInt32, of database: DatabaseID) {
+        state.withLock { $0.unfinished[database, default: .init()].began(generation: generation) }
+    }
+
+    package func unfinished(of database: DatabaseID) -> UnfinishedPushes {
+        state.withLock { $0.unfinished[database] ?? UnfinishedPushes() }
+    }
+
+    /// Notes what clients of a database were told was taken.
+    func note(_ staged: StagedFrames, under baton: PushBaton, of database: DatabaseID) {
+        state.withLock { $0.unfinished[database, default: .init()].note(staged, under: baton) }
+    }
+
+    /// Notes that somebody pushes to a database.
+    package func pushed(to database: DatabaseID) {
+        let now = now()
+        state.withLock { state in
+            if state.nextSweep <= now {
+                state.lastPushes = state.lastPushes.filter { $0.value + quietTime > now }
+                state.nextSweep = now + quietTime
+            }
+            state.lastPushes[database] = now
+            state.staging.expire(now: now)
+        }
+    }
+
+    /// Whether nobody has pushed to a database for a while. What was before the start of the
+    /// process is not known, so that counts as a push.
+    package func isQuiet(_ database: DatabaseID) -> Bool {
+        let now = now()
+        let last = state.withLock { $0.lastPushes[database] } ?? start
+        return last + quietTime <= now
+    }
+}

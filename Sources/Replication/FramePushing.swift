@@ -1,0 +1,115 @@
+package import Storage
+package import WireProtocol
+
+/// Why a push of frames got no answer of the protocol.
+package enum FramePushFailure: Error {
+    /// What the frames make of the database is not one that can be kept; each reason once.
+    case refused(reasons: [String])
+    case staging(FrameStaging.Refusal)
+    case storage(StorageError)
+}
+
+/// Performs pushes of frames.
+package struct FramePushing: Sendable {
+    /// Says what is wrong with the database that whole transactions would make of the newest
+    /// state; empty if nothing is.
+    package typealias Check =
+        @Sendable ([WALFrame], Database) throws(StorageError) -> [String]
+
+    private let limits: FramePushLimits
+    private let pushes: FramePushes
+    private let check: Check
+
+    package init(limits: FramePushLimits, pushes: FramePushes, check: @escaping Check) {
+        self.limits = limits
+        self.pushes = pushes
+        self.check = check
+    }
+
+    /// Call on the writer lane. What was taken is durable or staged when it returns.
+    ///
+    /// - Parameter frames: as many as `range` has.
+    package func perform(
+        _ range: FrameRange, _ frames: [WALFrame], baton: PushBaton?, on database: Database,
+        _ session: WriterSession
+    ) throws(FramePushFailure) -> FrameSyncAnswer {
+        guard let generation = database.frameGeneration else {
+            // Nobody was given a generation to push to.
+            return FrameSyncAnswer(status: .conflict, generation: range.generation, lastFrame: 0)
+        }
+        let staged = baton.flatMap { baton in
+            pushes.withStaging { $0.frames(baton, of: database.databaseID, now: $1) }
+        }
+        let live = staged == nil ? nil : baton
+        let plan = FramePushPlan(
+            range: range, frames: frames, staged: staged,
+            unfinished: pushes.unfinished(of: database.databaseID), limits: limits)
+        do {
+            var step = plan.step(FramePushSituation(generation))
+            if case .compare(let stored) = step {
+                step = plan.step(
+                    FramePushSituation(generation),
+                    overlap: plan.overlap(with: try session.frames(stored)))
+            }
+            switch step {
+            case .compare: preconditionFailure("compared twice")
+            case .answer(let status, let lastFrame):
+                end(live)
+                return FrameSyncAnswer(
+                    status: status, generation: range.generation, lastFrame: lastFrame)
+            case .askForCheckpoint(let lastFrame):
+                try database.noteCheckpointNeeded()
+                return FrameSyncAnswer(
+                    status: .checkpointNeeded, generation: range.generation,
+                    lastFrame: lastFrame)
+            case .take(let transactions, let rest, let firstStaged):
+                let rest = StagedFrames(
+                    generation: generation.number, first: firstStaged, frames: rest)
+                let baton = try take(transactions, rest, live, database, session)
+                return FrameSyncAnswer(
+                    status: .ok, generation: range.generation, lastFrame: range.last,
+                    baton: baton?.text)
+            }
+        } catch let error as StorageError {
+            throw .storage(error)
+        } catch let error as FramePushFailure {
+            throw error
+        } catch {
+            preconditionFailure("unexpected error type")
+        }
+    }
+
+    /// Stages what follows the whole transactions, and applies these.
+    ///
+    /// - Returns: the baton of the push; nil if nothing is staged and there is no room to
+    ///   remember that the push goes on, which its client can do without.
+    private func take(
+        _ transactions: [WALFrame], _ rest: StagedFrames, _ live: PushBaton?,
+        _ database: Database, _ session: WriterSession
+    ) throws -> PushBaton? {
+        let baton = live ?? .random()
+        // First, because a client that is refused must find all as it was.
+        let refusal = pushes.withStaging {
+            $0.store(rest, under: baton, of: database.databaseID, now: $1)
+        }
+        if let refusal, !rest.frames.isEmpty { throw FramePushFailure.staging(refusal) }
+        do {
+            if !transactions.isEmpty {
+                let reasons = try check(transactions, database)
+                guard reasons.isEmpty else { throw FramePushFailure.refused(reasons: reasons) }
+                try session.apply(transactions)
+            }
+        } catch {
+            // The client meets a gap when it goes on, and begins again.
+            end(baton)
+            throw error
+        }
+        pushes.note(rest, under: baton, of: database.databaseID)
+        return refusal == nil ? baton : nil
+    }
+
+    private func end(_ baton: PushBaton?) {
+        guard let baton else { return }
+        pushes.withStaging { staging, _ in staging.end(baton) }
+    }
+}
