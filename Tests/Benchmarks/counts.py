@@ -168,7 +168,7 @@ class NoChangePull:
         self.peer = peer
         peer.sql("CREATE TABLE IF NOT EXISTS t(id INTEGER PRIMARY KEY, v)")
         revision = peer.pull().revision
-        self.pull = PullRequest(server_revision=revision, client_revision=revision)
+        self.pull = PullRequest(client_revision=revision)
 
     def request(self, _):
         assert not self.peer.pull(self.pull).pages
@@ -183,7 +183,7 @@ class IncrementalPull:
         self.peer = peer
         revision = peer.pull().revision
         peer.sql("INSERT INTO t(v) VALUES('one')")
-        self.pull = PullRequest(server_revision=revision, client_revision=revision)
+        self.pull = PullRequest(client_revision=revision)
 
     def request(self, _):
         assert len(self.peer.pull(self.pull).pages) == 1
