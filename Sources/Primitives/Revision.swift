@@ -111,20 +111,26 @@ package struct Revision: Hashable, Sendable {
     }
 
     package var wire: String {
-        var text: [UInt8] = []
-        text.reserveCapacity(Self.maximumWireSize)
-        text += "tm1.".utf8
+        unsafe String(unsafeUninitializedCapacity: Self.maximumWireSize) { buffer in
+            var text = unsafe OutputSpan(buffer: buffer, initializedCount: 0)
+            appendWire(to: &text)
+            return unsafe text.finalize(for: buffer)
+        }
+    }
+
+    private func appendWire(to text: inout OutputSpan<UInt8>) {
+        let dot = UInt8(ascii: ".")
+        for byte in "tm1.".utf8 { text.append(byte) }
         Hexadecimal.append(databaseID.high, digits: 16, to: &text)
         Hexadecimal.append(databaseID.low, digits: 16, to: &text)
-        text.append(UInt8(ascii: "."))
+        text.append(dot)
         Hexadecimal.append(epoch.rawValue, digits: 16, to: &text)
-        text.append(UInt8(ascii: "."))
+        text.append(dot)
         Hexadecimal.append(commit.rawValue, to: &text)
         if let replica {
-            text.append(UInt8(ascii: "."))
+            text.append(dot)
             Hexadecimal.append(replica.rawValue, to: &text)
         }
-        return String(decoding: text, as: UTF8.self)
     }
 
     private static let maximumWireSize = 4 + 32 + 3 + 3 * 16
