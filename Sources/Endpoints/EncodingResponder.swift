@@ -39,7 +39,7 @@ final class EncodingResponder: HTTPResponder {
     /// The body, if it is worth the trouble.
     private static func source(_ body: HTTPResponseBody) -> (any HTTPBodySource)? {
         switch body {
-        case .none: return nil
+        case .none, .chunk: return nil
         case .bytes(let bytes): return bytes.count < minimumSize ? nil : PieceSource(bytes)
         case .stream(let source, let length):
             if let length, length < minimumSize { return nil }

@@ -127,9 +127,10 @@ struct PullEndpoint: Sendable {
                 mayWait: mayWait)
             {
             case .unchanged(let header):
-                responder.respond(Self.response(PieceSource(header), coding: nil))
+                responder.respond(Self.response(.chunk(header), coding: nil))
             case .pages(let stream):
-                responder.respond(Self.response(stream, coding: stream.coding))
+                responder.respond(
+                    Self.response(.stream(stream, length: nil), coding: stream.coding))
             case .wait(let commit, let duration):
                 wait(
                     for: duration, commit: commit, request: request, lease: lease,
@@ -163,14 +164,14 @@ struct PullEndpoint: Sendable {
     /// Always chunked: a client takes a body with Content-Length that is cut between two messages
     /// for a complete one.
     private static func response(
-        _ source: any HTTPBodySource, coding: ContentCoding?
+        _ body: HTTPResponseBody, coding: ContentCoding?
     ) -> HTTPResponse {
         var headers = [
             (name: "content-type", value: "application/protobuf"),
             (name: "vary", value: "accept-encoding"),
         ]
         if let coding { headers.append(("content-encoding", coding.rawValue)) }
-        return HTTPResponse(status: 200, headers: headers, body: .stream(source, length: nil))
+        return HTTPResponse(status: 200, headers: headers, body: body)
     }
 }
 

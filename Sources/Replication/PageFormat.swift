@@ -1,5 +1,5 @@
 package import Codecs
-package import Primitives
+internal import Primitives
 internal import Storage
 
 /// How the pages of an answer travel.
@@ -8,7 +8,7 @@ package enum PageFormat: Sendable {
     /// Framed, and the whole body compressed for HTTP.
     case coded(ContentCoding, level: Int)
     /// Framed, each page compressed by itself: the wire's own encoding.
-    case compressedPages(level: Int, dictionary: [PageNumber])
+    case compressedPages(level: Int, dictionary: PageDictionary?)
 
     /// Where chunks of pages are kept; nil for what is made for one client.
     var imageEncoding: ImageEncoding? {
@@ -16,7 +16,7 @@ package enum PageFormat: Sendable {
         case .framed: .framed
         case .coded(.zstd, _): .framedZstd
         case .coded(.gzip, _): .framedGzip
-        case .compressedPages(_, let dictionary): dictionary.isEmpty ? .pageZstd : nil
+        case .compressedPages(_, let dictionary): dictionary == nil ? .pageZstd : nil
         }
     }
 }
@@ -74,9 +74,9 @@ struct PageEncoder {
     mutating func piece(
         of pages: ArraySlice<PageNumber>, from snapshot: Snapshot, behind head: [UInt8]
     ) throws(StorageError) -> [UInt8] {
-        if case .compressedPages(let level, let dictionaryPages) = format {
-            if dictionary == nil, !dictionaryPages.isEmpty {
-                dictionary = try Self.dictionary(dictionaryPages, from: snapshot, level: level)
+        if case .compressedPages(let level, let source) = format {
+            if let source, dictionary == nil {
+                dictionary = try Self.dictionary(source, level: level)
             }
             return try FramedPages.compressed(
                 pages, from: snapshot, behind: head, level: level, dictionary: dictionary)
@@ -94,10 +94,10 @@ struct PageEncoder {
     mutating func finish() -> [UInt8] { content?.finish() ?? [] }
 
     private static func dictionary(
-        _ pages: [PageNumber], from snapshot: Snapshot, level: Int
+        _ source: PageDictionary, level: Int
     ) throws(StorageError) -> ZstdDictionary {
         var content: [UInt8] = []
-        for page in pages { content += try snapshot.page(page) }
+        for page in source.pages { content += try source.snapshot.page(page) }
         return try compressing { () throws(CompressionError) in
             try ZstdDictionary(content, level: level)
         }

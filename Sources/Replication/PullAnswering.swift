@@ -45,17 +45,27 @@ package struct PullAnswering: Sendable {
         let selection = try selection(of: request, traced: traced)
         do {
             let client = try client(request.clientRevision, database)
-            // Taken before the plan, so that what the plan calls the head is what it serves.
-            let newest = try database.snapshot()
             let requested = Duration.milliseconds(Int64(request.longPollTimeoutMilliseconds))
             let question = PullQuestion(
                 serverRevision: wanted(request.serverRevision, database),
                 clientRevision: client.revision, hasSelection: selection != nil,
                 longPoll: mayWait ? min(requested, longPollLimit) : .zero)
+            let head = try database.openHead()
+            switch PullPlan(question, head: head.revision.commit) {
+            case .wait(let duration):
+                return .wait(commit: head.revision.commit, duration: duration)
+            case .unchanged:
+                return .unchanged(
+                    Self.header(
+                        head.revision.carrying(replica: client.replica), head.databaseSize))
+            case .refuse, .begin, .newest, .revision, .missing: break
+            }
+            // Taken before the plan, so that what the plan calls the head is what it serves.
+            let newest = try database.snapshot()
             let plan = PullPlan(question, head: newest.revision.commit)
             let subject = PullSubject(
                 lease: lease, selection: selection, replica: client.replica,
-                format: format(of: request, coding))
+                base: client.revision?.known, format: format(of: request, coding))
             return try perform(plan, subject, newest: newest)
         } catch let error as StorageError {
             if case .revisionGone = error { throw .refused(.revisionGone) }
@@ -69,7 +79,7 @@ package struct PullAnswering: Sendable {
 
     private func format(of request: PullRequest, _ coding: ContentCoding?) -> PageFormat {
         if request.encoding == .zstd {
-            return .compressedPages(level: compressionLevel, dictionary: [])
+            return .compressedPages(level: compressionLevel, dictionary: nil)
         }
         return coding.map { .coded($0, level: compressionLevel) } ?? .framed
     }
@@ -136,8 +146,8 @@ package struct PullAnswering: Sendable {
             return .wait(commit: newest.revision.commit, duration: duration)
         case .unchanged:
             return .unchanged(
-                header(
-                    newest.revision.carrying(replica: subject.replica), newest, subject.format))
+                Self.header(
+                    newest.revision.carrying(replica: subject.replica), newest.databaseSize))
         case .begin(let pages):
             let (snapshot, id) = try database.beginReplica()
             let list = subject.list(pages, of: snapshot)
@@ -188,17 +198,15 @@ package struct PullAnswering: Sendable {
             })
     }
 
-    /// Brings a client that has every page of its revision to the newest state, with a dictionary
-    /// of pages that did not change.
+    /// Brings a client that has every page of its revision to the newest state.
     private func changedStream(
         _ list: PageList, of newest: Snapshot, _ subject: PullSubject, level: Int
     ) -> PageStream {
         var subject = subject
         if case .listed(let changed) = list {
-            subject.format = .compressedPages(
-                level: level,
-                dictionary: DictionaryPages.choose(
-                    changed: changed, databaseSize: newest.databaseSize))
+            let old = subject.base.flatMap { try? subject.lease.database.snapshot(at: $0) }
+            let dictionary = PageDictionary(changed: changed, newest: newest, old: old)
+            subject.format = .compressedPages(level: level, dictionary: dictionary)
         }
         return stream({ list }, of: newest, subject)
     }
@@ -212,20 +220,21 @@ package struct PullAnswering: Sendable {
         let revision = snapshot.revision
         return PageStream(
             lease: subject.lease, snapshot: snapshot,
-            header: header(
-                revision.carrying(replica: replica ?? revision.replica), snapshot,
+            header: Self.header(
+                revision.carrying(replica: replica ?? revision.replica), snapshot.databaseSize,
                 subject.format),
             format: subject.format, willEnd: willEnd,
             onClose: { isComplete in if isComplete { ended() } }, pages: pages)
     }
 
-    private func header(
-        _ revision: Revision, _ snapshot: Snapshot, _ format: PageFormat
+    private static func header(
+        _ revision: Revision, _ databaseSize: UInt32, _ format: PageFormat = .framed
     ) -> [UInt8] {
         var header = PullResponseHeader(
-            serverRevision: revision.wire, databaseSize: UInt64(snapshot.databaseSize))
+            serverRevision: revision.wire, databaseSize: UInt64(databaseSize))
         if case .compressedPages(let level, let dictionary) = format {
-            header.encoding = .zstd(level: Int32(level), dictionary: dictionary.map(\.id))
+            header.encoding = .zstd(
+                level: Int32(level), dictionary: dictionary?.pages.map(\.id) ?? [])
         }
         return header.framedBytes()
     }
@@ -236,6 +245,8 @@ private struct PullSubject: Sendable {
     let lease: DatabaseLease
     let selection: PageSelection?
     let replica: ReplicaID?
+    /// What it says it has, if that is known.
+    let base: Revision?
     var format: PageFormat
 
     /// The pages that a plan means; made when it is called, which may take a while.

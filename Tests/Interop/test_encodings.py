@@ -103,24 +103,44 @@ def test_only_what_changed_is_made_again(server, peer, writer):
     assert before < server.statistics()["cache_bytes"] < before * 2
 
 
-def test_increments_use_pages_that_the_replica_has(peer, writer):
+def change_some_rows(peer, number):
+    peer.sql("UPDATE items SET v = substr(v, 2) || 'y', n = n + 1 WHERE id % 211 = ?", number)
+
+
+def test_increments_are_small_beside_what_the_replica_has(stopped_server):
+    stopped_server.arguments = ["--min-checkpoint-page-count=1000000"]
+    stopped_server.start()
+    writer = Writer(stopped_server.url)
+    writer.create()
+    writer.fill(3000)  # Of blobs that cannot be compressed.
+    peer = writer.peer
     replica, _ = pull(peer, "raw")
-    for _ in range(10):
-        peer.sql("UPDATE items SET v = substr(v, 2) || 'y', n = n + 1 WHERE id % 97 = ?",
-                 replica.db_size % 97)
+    for number in range(10):
+        peer.sql("UPDATE items SET n = n + 1 WHERE id % 211 = ?", number)
         expected, size = pull(peer, "raw", replica.revision)
         for encoding in ("gzip", "zstd"):
-            answer, compressed = pull(peer, encoding, replica.revision)
-            assert answer.pages == expected.pages and compressed < size / 2
+            assert pull(peer, encoding, replica.revision)[0].pages == expected.pages
         answer, compressed = pull(peer, "pages", replica.revision, replica.pages)
-        assert answer.pages == expected.pages and compressed < size / 2
-        assert 0 < len(answer.dictionary) <= 8
-        assert not set(answer.dictionary) & set(expected.pages)
+        assert answer.pages == expected.pages and compressed < size / 8
+        assert 0 < len(answer.dictionary) <= 32
+        assert set(answer.dictionary) <= set(expected.pages)
         replica.pages.update(expected.pages)
         replica.revision = expected.revision
 
 
-def test_a_small_increment_has_no_dictionary(peer, writer):
+def test_pages_that_did_not_change_stand_in_for_old_ones(peer, writer):
+    """A checkpoint went past the replica's state."""
+    replica, _ = pull(peer, "raw")
+    change_some_rows(peer, 5)
+    peer.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    expected, size = pull(peer, "raw", replica.revision)
+    answer, compressed = pull(peer, "pages", replica.revision, replica.pages)
+    assert answer.pages == expected.pages and compressed < size / 2
+    assert 0 < len(answer.dictionary) <= 8
+    assert not set(answer.dictionary) & set(expected.pages)
+
+
+def test_a_schema_page_alone_has_no_dictionary(peer, writer):
     replica, _ = pull(peer, "raw")
     peer.sql("PRAGMA user_version = 7")
     answer, _ = pull(peer, "pages", replica.revision, replica.pages)

@@ -3,10 +3,10 @@ import Replication
 import TestSupport
 import XCTest
 
-final class DictionaryPagesTests: XCTestCase {
+final class PageDictionaryTests: XCTestCase {
     private func choose(_ changed: [UInt32], _ databaseSize: UInt32) -> [UInt32] {
-        DictionaryPages.choose(
-            changed: changed.compactMap { PageNumber($0) }, databaseSize: databaseSize
+        PageDictionary.unchanged(
+            near: changed.compactMap { PageNumber($0) }, databaseSize: databaseSize
         ).map(\.rawValue)
     }
 
@@ -25,6 +25,19 @@ final class DictionaryPagesTests: XCTestCase {
         }
     }
 
+    func testOldImagesAreThoseThatTheReplicaHas() {
+        func old(_ changed: ClosedRange<UInt32>, _ size: UInt32) -> [UInt32] {
+            PageDictionary.old(changed: changed.map { PageNumber($0)! }, databaseSize: size)
+                .map(\.rawValue)
+        }
+        XCTAssertEqual(old(1...1, 10), [])
+        XCTAssertEqual(old(1...5, 3), [2, 3])
+        XCTAssertEqual(old(20...30, 10), [])
+        XCTAssertEqual(old(1...1000, 900), Array(2...33))
+        let lock = PageNumber.lockPage.rawValue
+        XCTAssertEqual(old(lock - 1...lock + 1, lock + 1), [lock - 1, lock + 1])
+    }
+
     func testTheLockPageHoldsNothing() {
         let lock = PageNumber.lockPage.rawValue
         XCTAssertFalse(choose([lock - 1, lock + 1], lock + 100).contains(lock))
@@ -37,7 +50,7 @@ final class DictionaryPagesTests: XCTestCase {
             let oneIn = generator.number(1...40)
             let changed = (1...size).filter { _ in generator.chance(oneIn) }
             let chosen = choose(changed, size)
-            XCTAssertLessThanOrEqual(chosen.count, DictionaryPages.maximumCount)
+            XCTAssertLessThanOrEqual(chosen.count, PageDictionary.maximumUnchangedCount)
             XCTAssertEqual(chosen, Array(Set(chosen)).sorted())
             XCTAssertTrue(Set(chosen).isDisjoint(with: changed))
             XCTAssertTrue(chosen.allSatisfy { $0 > 1 && $0 <= size })
