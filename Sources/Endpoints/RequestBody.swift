@@ -12,7 +12,8 @@ enum RequestBody {
     }
 
     private static func coding(of head: HTTPRequestHead) -> String {
-        head.headers.values(of: "content-encoding").joined(separator: ",").lowercased()
+        guard head.headers["content-encoding"] != nil else { return "" }
+        return head.headers.values(of: "content-encoding").joined(separator: ",").lowercased()
     }
 
     /// - Parameter limit: bytes that it may have when decoded.

@@ -8,9 +8,12 @@ package enum AcceptEncoding {
     ///
     /// - Parameter available: in lower case, the best first.
     package static func choice(of available: [String], in headers: HTTPHeaders) -> String? {
+        // Most clients name none, and to find that out must not cost more than to answer them.
+        let fields = headers.fields.lazy.filter { $0.name == "accept-encoding" }
+        guard fields.contains(where: { mayName(available, in: $0.value.utf8) }) else { return nil }
         var weights: [String: Int] = [:]
-        for field in headers.values(of: "accept-encoding") {
-            for member in field.split(separator: ",") {
+        for field in fields {
+            for member in field.value.split(separator: ",") {
                 guard let (coding, weight) = weighted(member) else { continue }
                 weights[coding] = weight
             }
@@ -24,6 +27,26 @@ package enum AcceptEncoding {
             }
         }
         return best?.coding
+    }
+
+    /// False if none of the codings is in the text.
+    private static func mayName(_ available: [String], in text: String.UTF8View) -> Bool {
+        available.contains { coding in
+            var matchedCount = 0
+            let name = coding.utf8
+            var next = name.startIndex
+            for byte in text {
+                if byte | 0x20 != name[next] {
+                    next = name.startIndex
+                    matchedCount = 0
+                    guard byte | 0x20 == name[next] else { continue }
+                }
+                matchedCount += 1
+                next = name.index(after: next)
+                if matchedCount == name.count { return true }
+            }
+            return false
+        }
     }
 
     /// A coding in lower case with its weight in thousandths.

@@ -204,8 +204,9 @@ package struct PullAnswering: Sendable {
     ) -> PageStream {
         var subject = subject
         if case .listed(let changed) = list {
+            // It can be read for as long as no checkpoint went past it.
             let old = subject.base.flatMap { try? subject.lease.database.snapshot(at: $0) }
-            let dictionary = PageDictionary(changed: changed, newest: newest, old: old)
+            let dictionary = old.flatMap { PageDictionary(changed: changed, of: $0) }
             subject.format = .compressedPages(level: level, dictionary: dictionary)
         }
         return stream({ list }, of: newest, subject)
