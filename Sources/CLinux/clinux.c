@@ -6,9 +6,16 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 
 int clinux_accept4(int fd, struct sockaddr *address, socklen_t *length) {
     return accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+_Bool clinux_is_cached(int fd, int64_t offset) {
+    char byte;
+    struct iovec vector = {.iov_base = &byte, .iov_len = 1};
+    return preadv2(fd, &vector, 1, offset, RWF_NOWAIT) == 1;
 }
 
 int clinux_open_unnamed(const char *folder) {

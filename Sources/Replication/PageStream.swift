@@ -33,7 +33,7 @@ package final class PageStream: @unchecked Sendable {
     private let onClose: @Sendable (_ isComplete: Bool) -> Void
 
     /// Bytes of files that are given out at a time, about.
-    private static let regionPieceSize = 4 << 20
+    private static let regionPieceSize = 16 << 20
 
     /// - Parameters:
     ///   - header: the framed header message.

@@ -28,7 +28,7 @@ package struct HTTPServerConfiguration: Sendable {
     /// holds more than this and one piece.
     package var lowWaterMark = 64 * 1024
     /// The same with parts of files, which hold no memory, in bytes.
-    package var regionLowWaterMark = 2 << 20
+    package var regionLowWaterMark = 8 << 20
     /// What one connection may send before it is another's turn, about, in bytes.
     package var sendLimit = 4 << 20
     /// What a body sink is given at a time, about, in bytes.

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Execution
 internal import Glibc
 internal import Primitives
@@ -38,9 +39,14 @@ final class ImageFile: Sendable {
     /// must not wait for the disk.
     static func prepare(_ region: FileRegion) {
         let (descriptor, offset) = (region.descriptor.number, off_t(region.offset))
+        let last = offset + off_t(region.count) - 1
+        // What was written together is given up together, or nearly so.
+        if clinux_is_cached(descriptor, Int64(offset)), clinux_is_cached(descriptor, Int64(last)) {
+            return
+        }
         posix_fadvise(descriptor, offset, off_t(region.count), POSIX_FADV_WILLNEED)
         var byte: UInt8 = 0
-        _ = unsafe pread(descriptor, &byte, 1, offset + off_t(region.count) - 1)
+        _ = unsafe pread(descriptor, &byte, 1, last)
     }
 
     /// Bytes of the file system that are free, and of how many.
