@@ -9,13 +9,13 @@ struct PipelineEndpoint: Sendable {
     private let execution: PipelineExecution
     private let logger: Logger
 
-    init(configuration: EndpointConfiguration, logger: Logger) {
+    init(configuration: EndpointConfiguration, streams: StreamRegistry, logger: Logger) {
         var options = PipelineRunner.Options()
         options.limits.statementTime = configuration.statementTimeout ?? .seconds(1 << 32)
         options.limits.pushStatementTime = max(
             options.limits.pushStatementTime, options.limits.statementTime)
         options.limits.responseSize = configuration.maximumResponseSize
-        execution = PipelineExecution(options: options)
+        execution = PipelineExecution(options: options, streams: streams)
         self.logger = logger
     }
 

@@ -2,6 +2,7 @@ package import Execution
 package import HTTP
 package import Logging
 internal import Primitives
+package import SQLStreams
 package import Storage
 internal import WireProtocol
 
@@ -24,14 +25,15 @@ package final class PublicEndpoints: HTTPHandler {
 
     package init(
         store: DatabaseStore, workers: WorkerPool, configuration: EndpointConfiguration,
-        logger: Logger
+        streams: StreamRegistry, logger: Logger
     ) {
         self.store = store
         self.workers = workers
         self.configuration = configuration
         self.logger = logger
         pull = PullEndpoint(configuration: configuration, workers: workers, logger: logger)
-        pipeline = PipelineEndpoint(configuration: configuration, logger: logger)
+        pipeline = PipelineEndpoint(
+            configuration: configuration, streams: streams, logger: logger)
         frameSync = FrameSyncEndpoint(options: configuration.frameSync, logger: logger)
     }
 

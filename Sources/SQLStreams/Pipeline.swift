@@ -6,21 +6,19 @@ struct Pipeline {
     private let runner: StatementRunner
     private let options: PipelineRunner.Options
     private let recorder: (any RejectedChangeRecorder)?
-    private var stored: StoredSQL
-    private var writer = PipelineResponseWriter()
-    private var isClosed = false
+    private(set) var stored: StoredSQL
+    private(set) var writer = PipelineResponseWriter()
+    private(set) var isClosed = false
 
     init(
         runner: StatementRunner, options: PipelineRunner.Options,
-        recorder: (any RejectedChangeRecorder)?
+        recorder: (any RejectedChangeRecorder)?, stored: StoredSQL
     ) {
         self.runner = runner
         self.options = options
         self.recorder = recorder
-        stored = StoredSQL(limit: options.limits.storedSQLCount)
+        self.stored = stored
     }
-
-    consuming func finish() -> [UInt8] { writer.finish() }
 
     /// Answers one request; throws only what ends the whole pipeline.
     mutating func answer(_ request: StreamRequest) throws(StepFailure) {

@@ -10,6 +10,8 @@ internal import WireProtocol
 ///   recorded durably before the COMMIT.
 /// - Where the refusal itself ended the transaction (`ON CONFLICT ROLLBACK`), the batch runs again
 ///   without that step.
+/// - Where a change is refused and the transaction stays open for a later request to commit, all of
+///   it is rolled back.
 /// - Where the disk, the memory or a time limit failed, or the note of the replica's position, all
 ///   of it is rolled back and the replica sends it again.
 struct PushBatchRunner {
@@ -102,10 +104,13 @@ struct PushBatchRunner {
             writer.failStep(failure)
             round.outcomes.append(.failed)
         }
-        // Refused outside of a transaction: what else the batch did is committed by now.
-        if runner.connection.isAutocommit {
-            try record(round.rejected)?.resolved(committed: true)
+        guard runner.connection.isAutocommit else {
+            // What a later COMMIT makes of it, nobody would record.
+            if let lost = round.rejected.first { throw .broken(lost.failure) }
+            return nil
         }
+        // Refused outside of a transaction: what else the batch did is committed by now.
+        try record(round.rejected)?.resolved(committed: true)
         return nil
     }
 

@@ -25,6 +25,14 @@ package struct JSONWriter {
         needsComma = mark.needsComma
     }
 
+    /// Puts a string in the place of a null that was written as the value of a key.
+    package mutating func replaceNull(at offset: Int, with text: String) {
+        precondition(bytes[offset..<offset + 4].elementsEqual("null".utf8), "no null is here")
+        var value = JSONWriter(reserving: text.utf8.count + 2)
+        value.string(text)
+        bytes.replaceSubrange(offset..<offset + 4, with: value.bytes)
+    }
+
     package mutating func beginObject() { open(UInt8(ascii: "{")) }
     /// Begins an object with `opening`, JSON up to the place of a value: one copy instead of many,
     /// for the objects that an answer holds by the million.

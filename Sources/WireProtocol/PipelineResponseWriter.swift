@@ -34,12 +34,15 @@ package struct PipelineResponseWriter {
     /// One for each step of the open batch so far; written at its end.
     private var stepFailures: [SQLFailure?] = []
 
-    /// `baton` continues the stream in the next request; nil where the stream is closed.
-    package init(baton: String? = nil) {
+    /// Where the baton goes, in bytes from the start.
+    private let batonOffset: Int
+
+    package init() {
         json = JSONWriter(reserving: 1024)
         json.beginObject()
         json.key("baton")
-        json.string(orNull: baton)
+        batonOffset = json.bytes.count
+        json.null()
         json.key("base_url")
         json.null()
         json.key("results")
@@ -51,10 +54,13 @@ package struct PipelineResponseWriter {
     /// Bytes written so far.
     package var byteCount: Int { json.bytes.count }
 
-    package consuming func finish() -> [UInt8] {
+    /// - Parameter baton: continues the stream in the next request; nil where the stream is closed.
+    ///   It is known only at the end, and clients expect it at the beginning.
+    package consuming func finish(baton: String? = nil) -> [UInt8] {
         enter(.betweenRequests, from: .betweenRequests)
         json.endArray()
         json.endObject()
+        if let baton { json.replaceNull(at: batonOffset, with: baton) }
         return json.bytes
     }
 
