@@ -52,8 +52,8 @@ extension Database {
     fileprivate func hold(
         whenClosed: @escaping @Sendable () -> Void
     ) throws(StorageError) -> WriterHold {
-        precondition(!writer.isAutocommit, "there is no transaction to hold the writer for")
         guard !sharedFile.hasFailed else { throw .databaseFailed(name) }
+        precondition(!writer.isAutocommit, "there is no transaction to hold the writer for")
         let held = state.withLock { state -> Result<WriterHold, StorageError> in
             if let closing = state.closing { return .failure(closing) }
             // Under the same lock, because who closes the database resumes the lane.
