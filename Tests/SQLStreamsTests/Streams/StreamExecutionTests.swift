@@ -124,6 +124,23 @@ final class StreamExecutionTests: XCTestCase {
         XCTAssertEqual(try fixture.rows(), "1,2,3")
     }
 
+    func testAFullQueueLeavesTheStreamAsItWas() throws {
+        try start { _, options in options.queueLimit = 1 }
+        let begun = try fixture.run(nil, "PRAGMA foreign_keys = ON", "BEGIN").baton
+        let holder = try open(1)
+        // One of them waits for the writer, and then there is no room for the other.
+        let pair = try (0..<2).map { _ in try fixture.send(nil, ["BEGIN IMMEDIATE", "ROLLBACK"]) }
+        XCTAssertTrue(
+            (0..<4000).contains { pair[$0 % 2].comes(within: .milliseconds(5)) })
+        XCTAssertEqual(try fixture.run(begun, "INSERT INTO t VALUES (2)").code, "full")
+        XCTAssertNil(try fixture.run(holder, "COMMIT").code)
+        XCTAssertEqual(Set(try pair.map { try $0.answer().code }), ["full", nil])
+        let again = try fixture.run(
+            begun, "INSERT INTO t VALUES (2)", "COMMIT", "PRAGMA foreign_keys", "close")
+        XCTAssertEqual(again.results[2].rows, ["1"])
+        XCTAssertEqual(try fixture.rows(), "1,2")
+    }
+
     func testTwoRequestsWithOneBaton() throws {
         let baton = try open(1)
         let slow = "SELECT count(*) FROM generate_series(1, 20000000)"
