@@ -4,7 +4,7 @@ internal import SQLStreams
 internal import Storage
 internal import WireProtocol
 
-/// `POST /v2/pipeline` and `/v3/pipeline`: docs/protocol.md, "SQL pipeline".
+/// `POST /v2/pipeline`, `/v3/pipeline` and `/v3/cursor`: docs/protocol.md, "SQL pipeline".
 struct PipelineEndpoint: Sendable {
     private let execution: PipelineExecution
     private let logger: Logger
@@ -20,18 +20,23 @@ struct PipelineEndpoint: Sendable {
     }
 
     /// Call on a worker: it parses the body.
-    func handle(_ body: [UInt8], lease: DatabaseLease, responder: any HTTPResponder) {
+    func handle(
+        _ body: [UInt8], form: PipelineRequest.Form, lease: DatabaseLease,
+        responder: any HTTPResponder
+    ) {
         let request: PipelineRequest
-        do { request = try PipelineRequest(decoding: body) } catch {
+        do { request = try PipelineRequest(decoding: body, as: form) } catch {
             responder.respond(error.httpFailure.response)
             return
         }
+        // As the reference server has it: lines of JSON are no JSON.
+        let contentType = form == .cursor ? "text/plain" : "application/json"
         execution.run(request, lease: lease) { [logger] result in
             switch result {
             case .success(let answer):
                 responder.respond(
                     HTTPResponse(
-                        status: 200, headers: [("content-type", "application/json")],
+                        status: 200, headers: [("content-type", contentType)],
                         body: .bytes(answer)))
             case .failure(let failure):
                 let answer = failure.httpFailure

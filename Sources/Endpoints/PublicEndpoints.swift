@@ -11,7 +11,8 @@ internal import WireProtocol
 package final class PublicEndpoints: HTTPHandler {
     private enum Route {
         case health, version, probe
-        case pull, pipeline
+        case pull
+        case pipeline(PipelineRequest.Form)
         case frames(FrameRoute)
     }
 
@@ -103,10 +104,12 @@ package final class PublicEndpoints: HTTPHandler {
         // Decompressing and parsing megabytes is no work for an event loop.
         workers.submit { [pipeline, frameSync] in
             Self.decode(request, limit: limit, responder) { body in
-                if case .frames(let route) = route {
+                switch route {
+                case .frames(let route):
                     frameSync.handle(route, body: body, lease: lease, responder: responder)
-                } else {
-                    pipeline.handle(body, lease: lease, responder: responder)
+                case .pipeline(let form):
+                    pipeline.handle(body, form: form, lease: lease, responder: responder)
+                case .pull, .health, .version, .probe: preconditionFailure("answered above")
                 }
             }
         }
@@ -157,7 +160,8 @@ package final class PublicEndpoints: HTTPHandler {
         case "/version": known = (.version, ["GET", "HEAD"])
         case "/v2": known = (.probe, ["GET", "HEAD"])
         case "/pull-updates": known = (.pull, ["POST"])
-        case "/v2/pipeline", "/v3/pipeline": known = (.pipeline, ["POST"])
+        case "/v2/pipeline", "/v3/pipeline": known = (.pipeline(.pipeline), ["POST"])
+        case "/v3/cursor": known = (.pipeline(.cursor), ["POST"])
         default:
             if let route = try FrameRoute(path: target.path, method: head.method) {
                 return (.frames(route), target.database)

@@ -25,7 +25,7 @@ struct Pipeline {
         if isClosed { return writer.appendFailure(.streamClosed) }
         switch request {
         case .execute(let statement): try execute(statement)
-        case .batch(let batch): try run(batch)
+        case .batch(let batch): try batches.run(batch, into: &writer)
         case .sequence(let text):
             try acknowledge(.sequence) { (pipeline) throws(StepFailure) in
                 try pipeline.sequence(text)
@@ -62,21 +62,15 @@ struct Pipeline {
         }
     }
 
-    private mutating func run(_ batch: Batch) throws(StepFailure) {
-        writer.beginBatch()
-        do {
-            if let push = PushBatch(batch) {
-                let pushRunner = PushBatchRunner(
-                    batch, push, runner: runner, stored: stored, recorder: recorder,
-                    isStrict: options.isStrict)
-                try pushRunner.run(into: &writer)
-            } else {
-                try BatchRunner(runner: runner, stored: stored).run(batch, into: &writer)
-            }
-            writer.endBatch()
-        } catch {
-            try failRequest(error)
-        }
+    /// Answers a batch as a cursor does.
+    func cursor(over batch: Batch) throws(StepFailure) -> CursorResponseWriter {
+        var writer = CursorResponseWriter()
+        try batches.run(batch, into: &writer)
+        return writer
+    }
+
+    private var batches: BatchAnswering {
+        BatchAnswering(runner: runner, stored: stored, options: options, recorder: recorder)
     }
 
     /// Runs every statement up to the first that fails.
@@ -131,5 +125,31 @@ struct Pipeline {
     private mutating func failRequest(_ error: StepFailure) throws(StepFailure) {
         guard let failure = error.failure else { throw error }
         writer.failRequest(failure)
+    }
+}
+
+/// Runs a batch, which may be a push, and answers it.
+private struct BatchAnswering {
+    let runner: StatementRunner
+    let stored: StoredSQL
+    let options: PipelineRunner.Options
+    let recorder: (any RejectedChangeRecorder)?
+
+    func run(_ batch: Batch, into output: inout some BatchOutput) throws(StepFailure) {
+        output.beginBatch()
+        do {
+            if let push = PushBatch(batch) {
+                let pushRunner = PushBatchRunner(
+                    batch, push, runner: runner, stored: stored, recorder: recorder,
+                    isStrict: options.isStrict)
+                try pushRunner.run(into: &output)
+            } else {
+                try BatchRunner(runner: runner, stored: stored).run(batch, into: &output)
+            }
+            output.endBatch()
+        } catch {
+            guard let failure = error.failure else { throw error }
+            output.failRequest(failure)
+        }
     }
 }

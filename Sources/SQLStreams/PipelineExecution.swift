@@ -107,7 +107,7 @@ package struct PipelineExecution: Sendable {
 
     /// - Parameter session: of the job on the writer that runs now.
     private func finish(_ work: Work, _ outcome: PipelineRunner.Outcome, session: WriterSession?) {
-        let answer: PipelineResponseWriter
+        let answer: PipelineRunner.Answer
         switch outcome.answer {
         case .success(let written): answer = written
         case .failure(.storage(let cause as StorageError)): return refuse(work, cause)

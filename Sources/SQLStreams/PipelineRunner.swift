@@ -31,7 +31,7 @@ package struct PipelineRunner {
     /// How a request ended.
     package struct Outcome {
         /// The answer, for status 200, but for its baton; or why there is none.
-        package let answer: Result<PipelineResponseWriter, PipelineRunnerError>
+        package let answer: Result<Answer, PipelineRunnerError>
         /// What the stream keeps; nil if that is nothing, or the stream is closed.
         ///
         /// If its transaction is open, the connection is this stream's until the next `run` with
@@ -40,6 +40,20 @@ package struct PipelineRunner {
         package let kept: StreamState?
         /// The connection holds something of this client's: it must be closed, not used again.
         package let isConnectionDirty: Bool
+    }
+
+    /// What was written of an answer.
+    package enum Answer {
+        case pipeline(PipelineResponseWriter)
+        case cursor(CursorResponseWriter)
+
+        /// The body.
+        package consuming func finish(baton: String? = nil) -> [UInt8] {
+            switch consume self {
+            case .pipeline(let writer): writer.finish(baton: baton)
+            case .cursor(let writer): writer.finish(baton: baton)
+            }
+        }
     }
 
     private let connection: Connection
@@ -67,12 +81,12 @@ package struct PipelineRunner {
         var pipeline = Pipeline(
             runner: runner, options: options, recorder: rejectedChanges, stored: stream.stored)
         do throws(PipelineRunnerError) {
-            try answer(request, with: &pipeline)
+            let answer = try carryOut(request, with: &pipeline)
             let kept = try whatIsKept(by: pipeline, runner, foreignKeys: foreignKeys)
             runner.end()
             if kept?.isOpen != true { restore(foreignKeys) }
             return Outcome(
-                answer: .success(pipeline.writer), kept: kept,
+                answer: .success(answer), kept: kept,
                 isConnectionDirty: runner.isConnectionDirty)
         } catch {
             runner.end()
@@ -108,18 +122,20 @@ package struct PipelineRunner {
         return foreignKeys
     }
 
-    private func answer(
+    private func carryOut(
         _ request: PipelineRequest, with pipeline: inout Pipeline
-    ) throws(PipelineRunnerError) {
-        for request in request.requests {
-            do {
-                try pipeline.answer(request)
-            } catch {
-                switch error {
-                case .needsWriter: throw .needsWriter
-                case .storage(let cause): throw .storage(cause)
-                case .rejected, .broken: preconditionFailure("such failures are answered")
-                }
+    ) throws(PipelineRunnerError) -> Answer {
+        do throws(StepFailure) {
+            if request.form == .cursor, case .batch(let batch)? = request.requests.first {
+                return .cursor(try pipeline.cursor(over: batch))
+            }
+            for request in request.requests { try pipeline.answer(request) }
+            return .pipeline(pipeline.writer)
+        } catch {
+            switch error {
+            case .needsWriter: throw .needsWriter
+            case .storage(let cause): throw .storage(cause)
+            case .rejected, .broken: preconditionFailure("such failures are answered")
             }
         }
     }

@@ -50,7 +50,7 @@ struct PushBatchRunner {
         let failure: SQLFailure
     }
 
-    func run(into writer: inout PipelineResponseWriter) throws(StepFailure) {
+    func run(into writer: inout some BatchOutput) throws(StepFailure) {
         try runner.prepareToWrite()
         let timeLimit = runner.timeLimit
         runner.timeLimit = runner.pushTimeLimit
@@ -67,7 +67,7 @@ struct PushBatchRunner {
 
     /// Each round but the last excludes one more step, so there are no more rounds than steps.
     private func runUntilNothingIsLost(
-        into writer: inout PipelineResponseWriter
+        into writer: inout some BatchOutput
     ) throws(StepFailure) {
         let wasAutocommit = runner.connection.isAutocommit
         var excluded: [Int: SQLFailure] = [:]
@@ -83,7 +83,7 @@ struct PushBatchRunner {
     }
 
     private func runOnce(
-        _ round: inout Round, into writer: inout PipelineResponseWriter
+        _ round: inout Round, into writer: inout some BatchOutput
     ) throws(StepFailure) -> LostTransaction? {
         round.outcomes.reserveCapacity(batch.steps.count)
         for (index, step) in batch.steps.enumerated() {
@@ -116,7 +116,7 @@ struct PushBatchRunner {
 
     /// Returns the failure of a step that the rest of the push goes on without.
     private func runStep(
-        _ index: Int, _ round: inout Round, into writer: inout PipelineResponseWriter
+        _ index: Int, _ round: inout Round, into writer: inout some BatchOutput
     ) throws(StepFailure) -> SQLFailure? {
         let statement = batch.steps[index].statement
         if let failure = round.excluded[index] { return failure }
@@ -156,7 +156,7 @@ struct PushBatchRunner {
 
     private func commit(
         _ statement: WireProtocol.Statement, _ compiled: CompiledStatement, _ round: inout Round,
-        into writer: inout PipelineResponseWriter
+        into writer: inout some BatchOutput
     ) throws(StepFailure) {
         let recorder = try record(round.rejected)
         var isCommitted = false

@@ -41,6 +41,12 @@ package struct JSONWriter {
         needsComma = false
     }
     package mutating func endObject() { close(UInt8(ascii: "}")) }
+    /// Ends an object and its line; the next one is no neighbour of it.
+    package mutating func endLine() {
+        endObject()
+        bytes.append(UInt8(ascii: "\n"))
+        needsComma = false
+    }
     package mutating func beginArray() { open(UInt8(ascii: "[")) }
     package mutating func endArray() { close(UInt8(ascii: "]")) }
 

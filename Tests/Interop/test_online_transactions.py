@@ -56,6 +56,23 @@ def test_an_error_inside_a_transaction(peer, new_online, assert_settled):
     assert_settled(online, peer)
 
 
+def test_reads_inside_a_transaction(peer, new_online, assert_settled):
+    """They see what it wrote, on the server; outside of one they are local."""
+    online = new_online()
+    online.execute(INSERT, 1, "one")
+    assert online.rows("SELECT id, who FROM t") == [(1, "one")]
+    assert online.rows("INSERT INTO t VALUES(?, ?) RETURNING who, id", 2, "two") == [("two", 2)]
+    assert online.rows("SELECT max(id), NULL, x'00ff', 1.5, 'a\nb' FROM t") == [
+        (2, None, b"\x00\xff", 1.5, "a\nb")
+    ]
+    with pytest.raises(ReplicaError, match="no such table"):
+        online.rows("SELECT * FROM missing")
+    assert rows(peer) == []
+    online.call("commit", [])
+    assert rows(peer) == [(1, "one"), (2, "two")]
+    assert_settled(online, peer)
+
+
 def test_a_statement_that_ends_the_transaction(server, peer, new_online, assert_settled):
     online = new_online()
     online.execute(INSERT, 1, "lost")
