@@ -62,26 +62,27 @@ package struct PipelineExecution: Sendable {
                 if case .failure(.needsWriter) = outcome.answer {
                     runOnWriter(work)
                 } else {
-                    finish(work, outcome, session: nil)
+                    work.completion(finish(work, outcome, session: nil))
                 }
-            }, refused: { refuse(work, $0) })
+            }, refused: { work.completion(refuse(work, $0)) })
     }
 
     private func runOnWriter(_ work: Work) {
-        work.lease.database.write({ run(work, $0) }, refused: { refuse(work, $0) })
+        work.lease.database.write(
+            { work.completion(run(work, $0)) }, refused: { work.completion(refuse(work, $0)) })
     }
 
     /// Goes on with the transaction that has the writer.
     private func resume(_ hold: WriterHold, _ work: Work) {
         work.lease.database.resume(
-            hold, { run(work, $0) },
+            hold, { work.completion(run(work, $0)) },
             refused: { _ in
                 streams.end(work.stream, .databaseClosed)
                 work.completion(.failure(.stream(.expired(.databaseClosed))))
             })
     }
 
-    private func run(_ work: Work, _ session: WriterSession) {
+    private func run(_ work: Work, _ session: WriterSession) -> Result<[UInt8], Failure> {
         do throws(StorageError) {
             // Also for a request that turns out to write nothing: no commit may find
             // its epoch missing.
@@ -102,40 +103,42 @@ package struct PipelineExecution: Sendable {
                 return refuse(work, error)
             }
         }
-        finish(work, outcome, session: session)
+        return finish(work, outcome, session: session)
     }
 
     /// - Parameter session: of the job on the writer that runs now.
-    private func finish(_ work: Work, _ outcome: PipelineRunner.Outcome, session: WriterSession?) {
+    private func finish(
+        _ work: Work, _ outcome: PipelineRunner.Outcome, session: WriterSession?
+    ) -> Result<[UInt8], Failure> {
         let answer: PipelineRunner.Answer
         switch outcome.answer {
         case .success(let written): answer = written
         case .failure(.storage(let cause as StorageError)): return refuse(work, cause)
         case .failure(let error):
             streams.end(work.stream)
-            return work.completion(.failure(.pipeline(error)))
+            return .failure(.pipeline(error))
         }
         guard let kept = outcome.kept else {
             streams.end(work.stream)
-            return work.completion(.success(answer.finish()))
+            return .success(answer.finish())
         }
         do throws(Failure) {
             let baton = try streams.keep(
                 kept, of: work.stream, session: session, lease: work.lease)
-            work.completion(.success(answer.finish(baton: baton)))
+            return .success(answer.finish(baton: baton))
         } catch {
-            work.completion(.failure(error))
+            return .failure(error)
         }
     }
 
     /// The request had no effect. Its stream is there for another try, unless it had a transaction.
-    private func refuse(_ work: Work, _ error: StorageError) {
+    private func refuse(_ work: Work, _ error: StorageError) -> Result<[UInt8], Failure> {
         if work.stream.hold == nil, case .queueFull = error {
             streams.giveBack(work.stream)
         } else {
             streams.end(work.stream)
         }
-        work.completion(.failure(.storage(error)))
+        return .failure(.storage(error))
     }
 
     private func options(for lease: DatabaseLease) -> PipelineRunner.Options {
