@@ -69,7 +69,7 @@ struct FrameSyncEndpoint: Sendable {
             let isFirstUse = lease.database.frameGeneration == nil
             let generation = try lease.database.beginFrameSync()
             if isFirstUse {
-                pushes.began(generation: generation.number, of: lease.database.databaseID)
+                pushes.began(generation: generation.number, of: lease.database)
             }
             responder.respond(
                 .json(200, FrameSyncAnswer.infoJSON(generation: generation.number)))
@@ -154,7 +154,7 @@ struct FrameSyncEndpoint: Sendable {
             var generation = lease.database.frameGeneration ?? seen
             if generation == seen, pushes.isQuiet(lease.database.databaseID) {
                 generation = try session.rollGeneration()
-                pushes.began(generation: generation.number, of: lease.database.databaseID)
+                pushes.began(generation: generation.number, of: lease.database)
             }
             responder.respond(Self.endOfGeneration(generation))
         } catch {

@@ -43,7 +43,7 @@ package struct FramePushing: Sendable {
         let live = staged == nil ? nil : baton
         let plan = FramePushPlan(
             range: range, frames: frames, staged: staged,
-            unfinished: pushes.unfinished(of: database.databaseID), limits: limits)
+            unfinished: pushes.unfinished(of: database), limits: limits)
         do {
             var step = plan.step(FramePushSituation(generation))
             if case .compare(let stored) = step {
@@ -99,12 +99,12 @@ package struct FramePushing: Sendable {
                 guard reasons.isEmpty else { throw FramePushFailure.refused(reasons: reasons) }
                 try session.apply(transactions)
             }
+            try pushes.note(rest, under: baton, of: database)
         } catch {
             // The client meets a gap when it goes on, and begins again.
             end(baton)
             throw error
         }
-        pushes.note(rest, under: baton, of: database.databaseID)
         return refusal == nil ? baton : nil
     }
 

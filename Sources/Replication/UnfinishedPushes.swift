@@ -1,3 +1,5 @@
+package import Storage
+
 /// Frames of one database that clients were told were taken, though no commit had them yet. Pure.
 ///
 /// A client whose push broke off goes on behind them, without its baton. If somebody else
@@ -24,7 +26,17 @@ package struct UnfinishedPushes: Equatable, Sendable {
     package private(set) var completeSince: UInt32?
     package private(set) var pushes: [Push] = []
 
-    package init() {}
+    /// - Parameter found: what former processes noted.
+    package init(found: [UnfinishedFrames] = []) {
+        pushes = found.map {
+            Push(baton: PushBaton(""), generation: $0.generation, frames: $0.frames)
+        }
+    }
+
+    /// What has to be known after a restart.
+    package var frames: [UnfinishedFrames] {
+        pushes.map { UnfinishedFrames(generation: $0.generation, frames: $0.frames) }
+    }
 
     package mutating func began(generation: UInt32) {
         completeSince = min(completeSince ?? generation, generation)

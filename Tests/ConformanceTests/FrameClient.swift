@@ -144,14 +144,14 @@ final class FrameClient {
         return durableCount - first
     }
 
-    /// Up to the end of the newest generation.
+    /// Up to the end of the newest generation, or of `last`.
     @discardableResult
-    func pull() throws -> Int {
+    func pull(upToGeneration last: Int = .max) throws -> Int {
         var count = 0
         while true {
             let reply = try pullReply()
             if reply.status == 400, let newest = reply.object["generation"] as? Int {
-                if newest <= generation { return count }
+                if min(newest, last) <= generation { return count }
                 generation += 1
                 frames = []
                 durableCount = 0

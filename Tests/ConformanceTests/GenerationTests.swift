@@ -101,6 +101,37 @@ final class GenerationTests: ServerTestCase {
             try database.server.request("GET", "/db/\(database.name)/export/1").status, 410)
     }
 
+    /// It could push behind them, so it must not be given others.
+    func testTheFramesOfTheGenerationBeforeAreKeptWhateverTheQuota() throws {
+        let server = try RunningServer(arguments: ["--history-quota", "0"])
+        defer { server.kill() }
+        let behind = try makeClient(on: server)
+        let database = behind.database
+        try database.sql(ten)
+        try database.sql("UPDATE t SET v = randomblob(3000)")
+        try behind.pull()
+        let start = behind.durableCount + 1
+        try database.sql("UPDATE t SET v = 1 WHERE id = 1")
+        let frames = try behind.pullReply().body
+        try roll(database)
+        XCTAssertEqual(try behind.pullReply().body == frames, true)
+        let late = FrameClient(copying: behind)
+        try behind.pull()
+        XCTAssertEqual(behind.generation, 2)
+        // One that does not know of the roll writes what somebody else wrote, too.
+        try late.pull(upToGeneration: 1)
+        XCTAssertEqual(late.durableCount, start)
+        try database.sql("UPDATE t SET v = 'kept' WHERE id = 2")
+        try late.commit("UPDATE t SET v = 'late' WHERE id = 3")
+        XCTAssertThrowsError(try late.push()) {
+            XCTAssertEqual(
+                $0 as? FrameClient.Failure,
+                .conflict(start: start + 1, lastFrame: start + 1))
+        }
+        XCTAssertEqual(try database.sql("SELECT v FROM t WHERE id = 2").rows, [["kept"]])
+        XCTAssertEqual(server.stop(), 0)
+    }
+
     func testAnOperatorEndsAGenerationThatHasFrames() throws {
         let client = try makeClient()
         let database = client.database

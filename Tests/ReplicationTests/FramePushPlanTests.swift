@@ -115,7 +115,7 @@ final class FramePushPlanTests: XCTestCase {
                 frame(77, size: stored[index].databaseSize),
                 frame(stored[index].page, size: stored[index].databaseSize + 1),
             ]
-            for byte in [0, 4095] {
+            for byte in 0..<4096 {
                 var content = stored[index].content
                 content[byte] ^= 1
                 others.append(
