@@ -15,7 +15,8 @@ package import Storage
 /// 5. SQLite's `quick_check`: the touched tables, the smallest first, then everything.
 ///
 /// Steps 1 to 3 always come to their end. 4 and 5 have a time each: what is not checked when it is
-/// over passes. Only the state after the last transaction is checked by 2 to 5.
+/// over passes. Only the state after the last transaction is checked by 2 to 5: SQL sees no other,
+/// unless the process dies while the push is written.
 package struct ImageCheck: Sendable {
     package struct Limits: Sendable {
         /// For step 4, and at most for step 5. Step 4 seldom needs a tenth: it reads the pushed
@@ -102,6 +103,7 @@ package struct ImageCheck: Sendable {
         } catch .outOfTime {
             // What is left passes.
         }
+        if let problem = schema.cookieProblem { throw .fault(problem) }
         return (schema, trees)
     }
 }
