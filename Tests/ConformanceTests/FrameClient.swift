@@ -81,12 +81,17 @@ final class FrameClient {
 
     private func apply(_ new: [WireFrame]) {
         for frame in new {
-            while pages.count < frame.page { pages.append([UInt8](repeating: 0, count: 4096)) }
+            grow(to: Int(frame.page))
             pages[Int(frame.page) - 1] = frame.content
-            if frame.databaseSize > 0 {
-                pages.removeLast(pages.count - Int(frame.databaseSize))
-            }
+            guard frame.databaseSize > 0 else { continue }
+            // One that was brought to a later, smaller state gets frames of an earlier one again.
+            grow(to: Int(frame.databaseSize))
+            pages.removeLast(pages.count - Int(frame.databaseSize))
         }
+    }
+
+    private func grow(to count: Int) {
+        while pages.count < count { pages.append([UInt8](repeating: 0, count: 4096)) }
     }
 
     // MARK: requests

@@ -205,9 +205,10 @@ class Client:
 class Model:
     """What a server has to have: every generation's base and frames, and what is staged."""
 
-    def __init__(self, image, checkpoint_needed):
+    def __init__(self, image, checkpoint_needed, roll_frames):
         self.image = list(image)
         self.checkpoint_needed = checkpoint_needed
+        self.roll_frames = roll_frames
         self.bases = {}
         self.frames = {}
         self.generation = 0
@@ -226,6 +227,12 @@ class Model:
         self.bases[self.generation] = list(self.image)
         self.frames[self.generation] = []
         self.has_asked = False
+
+    def reach_end(self, generation, start):
+        """A client asks behind the last frame: a long generation ends."""
+        if (generation, start) == (self.generation, self.newest + 1):
+            if self.newest >= self.roll_frames:
+                self.roll()
 
     @property
     def newest(self):
