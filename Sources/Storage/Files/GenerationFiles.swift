@@ -131,13 +131,18 @@ struct GenerationFiles {
 
     /// Notes which frames clients may count as the server's though no commit has them, in place of
     /// those that were noted before. Durable when it returns, except for what is not among them any
-    /// more: that may come back.
+    /// more: that may come back, or stay if it cannot be written.
     mutating func noteUnfinished(_ now: [UnfinishedFrames]) throws(StorageError) {
         guard !isClosed else { throw .closed }
         let noted = now.map { new in unfinished.first { $0.covers(new) } ?? new.withRoom }
         guard noted != unfinished else { return }
-        try log.append(
-            Self.body(noted), isDurable: !noted.allSatisfy { unfinished.contains($0) })
+        let hasNew = !noted.allSatisfy { unfinished.contains($0) }
+        do throws(StorageError) {
+            try log.append(Self.body(noted), isDurable: hasNew)
+        } catch {
+            guard hasNew else { return }
+            throw error
+        }
         unfinished = noted
     }
 
