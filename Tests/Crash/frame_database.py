@@ -19,8 +19,8 @@ from frame_clients import (
 from wire import Peer, PullRequest, statement
 
 CLIENTS = 3
-CHECKPOINT_NEEDED = 60
-ROLL = 200
+CHECKPOINT_NEEDED = 25
+ROLL = 120
 BATCH_FRAMES = (1, 2, 3, 7, 128)
 ARGUMENTS = (
     f"--checkpoint-needed-pages={CHECKPOINT_NEEDED}",
@@ -29,7 +29,7 @@ ARGUMENTS = (
     "--min-checkpoint-page-count=20",
     "--frame-answer-pages=16",
     # Of ended generations, some are kept and some are not.
-    "--history-quota=600KiB",
+    "--history-quota=400KiB",
 )
 NETWORK_ERRORS = (OSError, http.client.HTTPException)
 LONGEST_REQUEST = 0.004  # In seconds: about then SIGKILL comes within a request.
@@ -72,6 +72,7 @@ class FrameDatabase:
             (self.checkpoint, 3),
             (self.end_generation, 1),
             (self.restart_client, 1),
+            (self.break_off, 4),
             (self.bootstrap, 1),
             (self.restart_server, 1),
             (self.kill_within_push, 1),
@@ -316,13 +317,19 @@ class FrameDatabase:
             return
         start, frames = client.next_batch(self.random.choice(BATCH_FRAMES))
         baton = client.baton
-        if self.random.random() < 0.1:
-            baton = "0123456789abcdef"
+        if self.random.random() < 0.3:
+            baton = self.random.choice(["0123456789abcdef", *self.world.batons(without=self)])
         self.send(client, start, frames, baton)
         if self.random.random() < 0.5:
             client.restart()
         elif self.random.random() < 0.5:
             client.end_push()
+
+    def break_off(self):
+        """A push ends in its middle; its client counts what was staged as pushed."""
+        begun = [client for client in self.clients if client.baton and client.has_unpushed]
+        if begun:
+            self.random.choice(begun).end_push()
 
     def restart_client(self):
         self.random.choice(self.clients).restart()

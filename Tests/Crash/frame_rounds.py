@@ -63,6 +63,11 @@ class Seed:
             database.delete()
         return counts
 
+    def batons(self, without):
+        """Those that clients of other databases hold."""
+        others = (each for each in self.databases if each is not without)
+        return [client.baton for each in others for client in each.clients if client.baton]
+
     def restart(self, is_killed):
         self.server.restart(kill=is_killed)
         self.came_back()

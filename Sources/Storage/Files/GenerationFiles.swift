@@ -54,9 +54,17 @@ struct GenerationFiles {
             let end = Int64(current.archivedEnds.last ?? 0) * Int64(frameSize)
             if try file.size() > end { try file.truncate(to: end, for: .unrecordedFrames) }
             files.frames = file
+            try files.removeForgotten(current: current.number)
         }
-        try files.removeForgotten(current: current?.number)
         return (files, current)
+    }
+
+    /// The newest generation that has a file of frames, whatever the log says; 0 if none has.
+    func newestFrames() throws(StorageError) -> UInt32 {
+        let numbers = try Directory.names(in: directory)
+            .filter { $0.hasPrefix("frames.") }
+            .compactMap { UInt32($0.dropFirst("frames.".count)) }
+        return numbers.max() ?? 0
     }
 
     private func path(_ number: UInt32) -> String { directory + "/frames.\(number)" }
@@ -146,7 +154,7 @@ struct GenerationFiles {
         unfinished = noted
     }
 
-    private func removeForgotten(current: UInt32?) throws(StorageError) {
+    private func removeForgotten(current: UInt32) throws(StorageError) {
         for name in try Directory.names(in: directory) where name.hasPrefix("frames.") {
             let number = UInt32(name.dropFirst("frames.".count))
             let isKept = past.contains { $0.number == number && $0.isKept }
