@@ -9,14 +9,14 @@ internal import WireProtocol
 /// `/info`, `/export/…` and `/sync/…`: docs/protocol.md, "Frame sync".
 struct FrameSyncEndpoint: Sendable {
     private let options: FrameSyncOptions
-    private let pushes: FramePushes
+    private let pushes: OngoingPushes
     private let pushing: FramePushing
     private let logger: Logger
 
     init(options: FrameSyncOptions, logger: Logger) {
         self.options = options
         self.logger = logger
-        pushes = FramePushes(
+        pushes = OngoingPushes(
             byteLimit: options.stagingSize, timeout: options.pushTimeout,
             quietTime: options.quietTime)
         pushing = FramePushing(

@@ -260,8 +260,9 @@ class Model:
     def expect(self, generation, start, frames, baton):
         """What has to be answered to a push, and what it does: (status, newest, effect).
 
-        The status is "gap" where frames are missing: see `Seed.check_resend`. The effect is the
-        transactions to append and the frames to stage, or None.
+        The status is "gap" where frames are missing: see `FrameDatabase.check_resend`. It is
+        "overtaken" for a conflict with what was staged, which needs no comparison. The effect is
+        the transactions to append and the frames to stage, or None.
         """
         offset = self.offset(generation, start)
         if offset is None:
@@ -271,7 +272,7 @@ class Model:
         if session is not None and (session[0] != self.generation or not session[2]):
             session = (self.generation, self.newest + 1, [])
         elif session is not None and session[1] != self.newest + 1:
-            return "conflict", offset + self.newest, None
+            return "overtaken", offset + self.newest, None
         stored = self.frames[self.generation]
         overlap = frames[: max(0, self.newest - first + 1)]
         if overlap:

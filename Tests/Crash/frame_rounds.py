@@ -64,9 +64,14 @@ class Seed:
         return counts
 
     def batons(self, without):
-        """Those that clients of other databases hold."""
+        """Those under which frames of other databases are staged."""
         others = (each for each in self.databases if each is not without)
-        return [client.baton for each in others for client in each.clients if client.baton]
+        return [
+            baton
+            for each in others
+            for baton, (_, _, frames) in each.model.staged.items()
+            if frames
+        ]
 
     def restart(self, is_killed):
         self.server.restart(kill=is_killed)

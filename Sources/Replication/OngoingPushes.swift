@@ -4,7 +4,7 @@ internal import Synchronization
 
 /// The frame pushes that are under way, and when somebody pushed last; those of all databases. Safe
 /// to use from any thread.
-package final class FramePushes: Sendable {
+package final class OngoingPushes: Sendable {
     private struct State {
         var staging: FrameStaging
         var unfinished: [DatabaseID: UnfinishedPushes] = [:]
@@ -67,12 +67,19 @@ package final class FramePushes: Sendable {
         }
     }
 
-    /// Notes what clients of a database will be told was taken. Durable when it returns.
-    func note(
+    /// Notes what the client of a push is about to be told was taken. Durable when it returns.
+    func willTake(
         _ staged: StagedFrames, under baton: PushBaton, of database: Database
     ) throws(StorageError) {
-        let unfinished = changeUnfinished(of: database) { $0.note(staged, under: baton) }
+        let unfinished = changeUnfinished(of: database) { $0.willTake(staged, under: baton) }
         try database.noteUnfinished(unfinished.frames)
+    }
+
+    /// Notes that nothing else of a push is unfinished. Call when its commits are durable.
+    func took(_ staged: StagedFrames, under baton: PushBaton, of database: Database) {
+        let unfinished = changeUnfinished(of: database) { $0.took(staged, under: baton) }
+        // Where this cannot be written, clients send more again than they have to.
+        try? database.noteUnfinished(unfinished.frames)
     }
 
     /// Notes that somebody pushes to a database.
