@@ -249,6 +249,9 @@ class FrameDatabase:
                 f"{client.name} pushed {client.generation}/{start}+{len(frames)} to "
                 f"{self.model.generation}/{self.model.newest}: {answer}, not {expected} {newest}",
             )
+        if answer["baton"] is None:
+            # Nothing was taken, and what was staged for the push is of no use any more.
+            self.model.staged.pop(baton, None)
         self.apply(client, start, answer, effect)
         return answer["status"], answer["max_frame_no"], answer["baton"]
 
@@ -306,7 +309,6 @@ class FrameDatabase:
             return
         client.end_push()
         if status == "conflict":
-            self.model.staged.pop(client.baton, None)
             # Users start again; until then the client tries and tries.
             if self.random.random() < 0.6:
                 client.bootstrap(0, [])

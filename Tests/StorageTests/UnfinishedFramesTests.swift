@@ -13,7 +13,7 @@ final class UnfinishedFramesTests: XCTestCase {
 
     func testRoomIsMadeForMore() {
         let rows: [(ClosedRange<UInt32>, ClosedRange<UInt32>)] = [
-            (1...1, 1...1024), (7...1030, 7...1030), (7...1031, 7...2054),
+            (1...1, 1...4096), (7...4102, 7...4102), (7...4103, 7...8198),
             (4_294_967_000...4_294_967_001, 4_294_967_000...UInt32.max),
         ]
         for (range, room) in rows {
@@ -41,23 +41,23 @@ final class UnfinishedFramesTests: XCTestCase {
         _ = try database().beginFrameSync()
         XCTAssertEqual(try database().unfinishedFrames, [])
         try database().noteUnfinished([frames(1, 3...5), frames(1, 9...9)])
-        let noted = [frames(1, 3...1026), frames(1, 9...1032)]
+        let noted = [frames(1, 3...4098), frames(1, 9...4104)]
         XCTAssertEqual(try database().unfinishedFrames, noted)
         try fixture.reopen()
         XCTAssertEqual(try database().unfinishedFrames, noted)
         // There is room for more of one, and the other one came to its end.
         try database().noteUnfinished([frames(1, 9...800)])
         XCTAssertEqual(try database().unfinishedFrames, [noted[1]])
-        try database().noteUnfinished([frames(1, 9...2000)])
-        XCTAssertEqual(try database().unfinishedFrames, [frames(1, 9...2056)])
+        try database().noteUnfinished([frames(1, 9...5000)])
+        XCTAssertEqual(try database().unfinishedFrames, [frames(1, 9...8200)])
         try roll()
-        try database().noteUnfinished([frames(1, 9...2000), frames(2, 1...1)])
+        try database().noteUnfinished([frames(1, 9...5000), frames(2, 1...1)])
         try fixture.reopen()
         XCTAssertEqual(
-            try database().unfinishedFrames, [frames(1, 9...2056), frames(2, 1...1024)])
+            try database().unfinishedFrames, [frames(1, 9...8200), frames(2, 1...4096)])
         try roll()
         try fixture.reopen()
-        XCTAssertEqual(try database().unfinishedFrames, [frames(2, 1...1024)])
+        XCTAssertEqual(try database().unfinishedFrames, [frames(2, 1...4096)])
         try database().noteUnfinished([])
         XCTAssertEqual(try database().unfinishedFrames, [])
     }

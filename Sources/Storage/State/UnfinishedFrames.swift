@@ -15,10 +15,10 @@ package struct UnfinishedFrames: Equatable, Sendable {
             && frames.upperBound >= other.frames.upperBound
     }
 
-    /// The same with room for more: a push of many requests is written down a few times only. Too
-    /// many frames only make clients send more of them again.
+    /// The same with room for more: most pushes of many requests are written down once, and flushed
+    /// once for that. Too many frames only make clients send more of them again.
     var withRoom: UnfinishedFrames {
-        var room: UInt32 = 1024
+        var room: UInt32 = 4096
         while room < frames.count { room *= 2 }
         let last = frames.lowerBound.addingReportingOverflow(room - 1)
         return UnfinishedFrames(
