@@ -1,7 +1,7 @@
 /// Bounds on streams that go on over several requests.
 package struct StreamLimits: Sendable {
     /// From the end of a request to the beginning of the next one.
-    package var idleTime: Duration = .seconds(5)
+    package var idleTime: Duration = .seconds(10)
     /// From the end of the request that began a transaction. One that runs when the time is over
     /// comes to its end.
     package var transactionTime: Duration = .seconds(300)

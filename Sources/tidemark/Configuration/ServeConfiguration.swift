@@ -22,7 +22,7 @@ struct ServeConfiguration: Equatable, Sendable {
     var longPollMax = Duration.seconds(60)
     /// Zero: no limit.
     var statementTimeout = Duration.seconds(60)
-    var streamIdleTimeout = Duration.seconds(5)
+    var streamIdleTimeout = Duration.seconds(10)
     var transactionTimeout = Duration.seconds(300)
     var bootstrapQueryTimeout = Duration.seconds(10)
     var bootstrapQueryMaxPages = 65_536
