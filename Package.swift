@@ -81,17 +81,21 @@ let package = Package(
             ])
         + module("Server", ["Transport", "HTTP", "Execution", "Logging"])
         + [
+            .target(name: "CommandLineOptions", swiftSettings: swiftSettings),
             .executableTarget(
                 name: "tidemark",
                 dependencies: [
                     "Endpoints", "Server", "Storage", "SQLite", "Execution", "Logging", "HTTP",
-                    "WireProtocol", "Codecs", "Primitives", "SQLStreams",
+                    "WireProtocol", "Codecs", "Primitives", "SQLStreams", "CommandLineOptions",
                     "CYAML", "CCurl", "CNGHTTP2", "COpenSSL", "CLinux",
                 ],
                 swiftSettings: swiftSettings),
             .testTarget(
                 name: "CommandLineTests",
-                dependencies: ["tidemark", "Endpoints", "Logging", "Primitives", "SQLite"],
+                dependencies: [
+                    "tidemark", "CommandLineOptions", "Endpoints", "Logging", "Primitives",
+                    "SQLite",
+                ],
                 swiftSettings: testSettings),
             .testTarget(
                 name: "ConformanceTests",

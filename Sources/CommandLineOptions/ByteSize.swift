@@ -1,13 +1,13 @@
 /// A number of bytes, written as a whole number and a unit: `512`, `64KiB`, `10MB`, `1GiB`.
 /// Units of 1000 and of 1024 are told apart; a bare `K` or `M`, which is neither, is refused.
-struct ByteSize: Comparable, Sendable {
-    let bytes: Int
+package struct ByteSize: Comparable, Sendable {
+    package let bytes: Int
 
-    static func < (left: ByteSize, right: ByteSize) -> Bool { left.bytes < right.bytes }
+    package static func < (left: ByteSize, right: ByteSize) -> Bool { left.bytes < right.bytes }
 
-    static func bytes(_ count: Int) -> ByteSize { ByteSize(bytes: count) }
-    static func mebibytes(_ count: Int) -> ByteSize { ByteSize(bytes: count << 20) }
-    static func gibibytes(_ count: Int) -> ByteSize { ByteSize(bytes: count << 30) }
+    package static func bytes(_ count: Int) -> ByteSize { ByteSize(bytes: count) }
+    package static func mebibytes(_ count: Int) -> ByteSize { ByteSize(bytes: count << 20) }
+    package static func gibibytes(_ count: Int) -> ByteSize { ByteSize(bytes: count << 30) }
 }
 
 extension ByteSize: OptionValue {
@@ -17,7 +17,7 @@ extension ByteSize: OptionValue {
         ("MiB", 1 << 20), ("MB", 1_000_000), ("KiB", 1 << 10), ("KB", 1000), ("B", 1), ("", 1),
     ]
 
-    init(optionText: String) throws(InvalidOptionValue) {
+    package init(optionText: String) throws(InvalidOptionValue) {
         let digits = optionText.utf8.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         let suffix = optionText.dropFirst(digits.count).lowercased()
         guard let unit = Self.units.first(where: { $0.suffix.lowercased() == suffix }),
@@ -33,7 +33,7 @@ extension ByteSize: OptionValue {
         bytes = product
     }
 
-    var optionText: String {
+    package var optionText: String {
         let unit = Self.units.first { unit in
             bytes != 0 && bytes % unit.bytes == 0 && unit.suffix.hasSuffix("iB")
         }

@@ -1,14 +1,14 @@
 /// What people read about an option, in `--help` and in docs/operations.md.
-struct OptionDocumentation: Sendable {
+package struct OptionDocumentation: Sendable {
     /// `--listen HOST:PORT`, `-q, --quiet`.
-    let spelling: String
-    let name: String
-    let environmentName: String?
-    let isInConfigurationFile: Bool
-    let defaultText: String?
-    let summary: String
+    package let spelling: String
+    package let name: String
+    package let environmentName: String?
+    package let isInConfigurationFile: Bool
+    package let defaultText: String?
+    package let summary: String
 
-    init(_ option: OptionDefinition<some Sendable>) {
+    package init(_ option: OptionDefinition<some Sendable>) {
         let short = option.shortName.map { "-\($0), " } ?? ""
         let value = option.valueName.map { " \($0)" } ?? ""
         spelling = "\(short)--\(option.name)\(value)"
@@ -20,13 +20,13 @@ struct OptionDocumentation: Sendable {
     }
 
     /// The row of the table in docs/operations.md.
-    var markdownRow: String {
+    package var markdownRow: String {
         let value = defaultText.map { "`\($0)`" } ?? ""
         return "| `\(spelling)` | \(value) | \(summary) |"
     }
 
     /// Two columns: the spelling, then the summary wrapped to `width`.
-    func helpText(width: Int = 80) -> String {
+    package func helpText(width: Int = 80) -> String {
         let indent = 4
         let column = 32
         var lines: [String] = []

@@ -1,23 +1,23 @@
 /// Splits the arguments of one command into options and operands, as POSIX and GNU tools do:
 /// `--name value`, `--name=value`, `-n`, and `--` before operands that begin with a dash.
-struct ArgumentParser {
+package struct ArgumentParser {
     /// What the parser must know of an option.
-    struct Option: Sendable {
-        let name: String
-        let shortName: Character?
-        let takesValue: Bool
+    package struct Option: Sendable {
+        package let name: String
+        package let shortName: Character?
+        package let takesValue: Bool
     }
 
-    struct Result: Equatable {
+    package struct Result: Equatable {
         /// What was given for each option, in order; `true` for a switch without a value.
-        var texts: [String: [String]] = [:]
-        var operands: [String] = []
-        var wantsHelp = false
+        package var texts: [String: [String]] = [:]
+        package var operands: [String] = []
+        package var wantsHelp = false
     }
 
-    let options: [Option]
+    package let options: [Option]
 
-    func parse(_ arguments: [String]) throws(CommandFailure) -> Result {
+    package func parse(_ arguments: [String]) throws(CommandFailure) -> Result {
         var result = Result()
         var rest = arguments[...]
         while let argument = rest.popFirst() {

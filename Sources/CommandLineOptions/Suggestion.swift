@@ -1,8 +1,8 @@
 /// Finds the word that a person meant.
-enum Suggestion {
+package enum Suggestion {
     /// The nearest of `candidates` that is close enough to be a slip of the fingers: at most two
     /// insertions, deletions or replacements, and fewer than the word has letters.
-    static func nearest(to word: String, in candidates: [String]) -> String? {
+    package static func nearest(to word: String, in candidates: [String]) -> String? {
         let scored = candidates.map { (distance: distance(word, $0), candidate: $0) }
         guard let best = scored.min(by: { $0.distance < $1.distance }), best.distance <= 2,
             best.distance < word.count

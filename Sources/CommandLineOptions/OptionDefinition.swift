@@ -1,35 +1,35 @@
 /// One option: the only place that says how it is called, what it holds, what it is for and what
 /// it does. The parser, the environment, the configuration file, the help and the check of
 /// docs/operations.md all read this, so that they cannot drift apart.
-struct OptionDefinition<Settings: Sendable>: Sendable {
+package struct OptionDefinition<Settings: Sendable>: Sendable {
     /// From where a value may come, besides the command line.
-    enum Scope: Sendable {
+    package enum Scope: Sendable {
         case commandLine, environment
         /// The environment and the configuration file.
         case everywhere
     }
 
     /// Without dashes in front; also the key in the configuration file.
-    let name: String
-    var shortName: Character?
+    package let name: String
+    package var shortName: Character?
     /// Stands for the value in the help; nil for a switch, which takes none.
-    let valueName: String?
-    let isRepeatable: Bool
-    var scope: Scope
+    package let valueName: String?
+    package let isRepeatable: Bool
+    package var scope: Scope
     /// What holds where nobody says anything; nil if that is nothing worth showing.
-    let defaultText: String?
+    package let defaultText: String?
     /// One sentence or two, without a full stop at the end.
-    let summary: String
+    package let summary: String
     /// Puts in what one source says. More than one text only where that source says it repeatedly.
-    let apply: @Sendable (inout Settings, [String]) throws(InvalidOptionValue) -> Void
+    package let apply: @Sendable (inout Settings, [String]) throws(InvalidOptionValue) -> Void
 
     /// `TIDEMARK_MAX_BODY_SIZE` for `max-body-size`.
-    var environmentName: String {
+    package var environmentName: String {
         "TIDEMARK_"
             + String(name.map { $0 == "-" ? "_" : $0 }).uppercased()
     }
 
-    func scoped(_ scope: Scope, short: Character? = nil) -> Self {
+    package func scoped(_ scope: Scope, short: Character? = nil) -> Self {
         var copy = self
         copy.scope = scope
         copy.shortName = short
@@ -39,7 +39,7 @@ struct OptionDefinition<Settings: Sendable>: Sendable {
 
 extension OptionDefinition {
     /// An option that holds one value. The last of several texts counts; all are checked.
-    static func value<Value: OptionValue>(
+    package static func value<Value: OptionValue>(
         _ name: String, _ valueName: String,
         _ path: any WritableKeyPath<Settings, Value> & Sendable, of defaults: Settings,
         _ summary: String
@@ -53,7 +53,7 @@ extension OptionDefinition {
     }
 
     /// An option that holds one value of those in `range`.
-    static func value<Value: OptionValue & Comparable>(
+    package static func value<Value: OptionValue & Comparable>(
         _ name: String, _ valueName: String,
         _ path: any WritableKeyPath<Settings, Value> & Sendable, of defaults: Settings,
         in range: ClosedRange<Value>, shownDefault: String? = nil, _ summary: String
@@ -75,7 +75,7 @@ extension OptionDefinition {
     }
 
     /// An option whose value may be absent; `none` is the word for that, where there is one.
-    static func optional<Value: OptionValue>(
+    package static func optional<Value: OptionValue>(
         _ name: String, _ valueName: String,
         _ path: any WritableKeyPath<Settings, Value?> & Sendable, of defaults: Settings,
         none: String? = nil, _ summary: String
@@ -91,14 +91,15 @@ extension OptionDefinition {
     }
 
     /// An option that holds a list: given several times, separated by commas, or both.
-    static func list<Value: OptionValue>(
+    package static func list<Value: OptionValue>(
         _ name: String, _ valueName: String,
         _ path: any WritableKeyPath<Settings, [Value]> & Sendable, of defaults: Settings,
         _ summary: String
     ) -> Self {
         Self(
             name: name, valueName: valueName, isRepeatable: true, scope: .everywhere,
-            defaultText: defaults[keyPath: path].map(\.optionText).joined(separator: ","),
+            defaultText: defaults[keyPath: path].isEmpty
+                ? nil : defaults[keyPath: path].map(\.optionText).joined(separator: ","),
             summary: summary
         ) { (settings, texts) throws(InvalidOptionValue) in
             var values: [Value] = []
@@ -113,7 +114,7 @@ extension OptionDefinition {
     }
 
     /// A switch: `--name` turns it on; elsewhere, or as `--name=false`, it is spelled out.
-    static func flag(
+    package static func flag(
         _ name: String, _ path: any WritableKeyPath<Settings, Bool> & Sendable, _ summary: String
     ) -> Self {
         Self(

@@ -1,24 +1,33 @@
 /// The options of one command, and how their values are found: the command line wins over the
 /// environment, which wins over the configuration file, which wins over the defaults.
-struct OptionTable<Settings: Sendable>: Sendable {
+package struct OptionTable<Settings: Sendable>: Sendable {
     /// From where the value of an option came.
-    enum Source: Equatable, Sendable {
+    package enum Source: Equatable, Sendable {
         case configurationFile, environment, commandLine
     }
 
-    struct Resolution: Sendable {
-        var settings: Settings
-        let operands: [String]
+    package struct Resolution: Sendable {
+        package var settings: Settings
+        package let operands: [String]
         /// Options that hold their default are absent.
-        var sources: [String: Source] = [:]
+        package var sources: [String: Source] = [:]
     }
 
-    let defaults: Settings
-    let options: [OptionDefinition<Settings>]
+    package let defaults: Settings
+    package let options: [OptionDefinition<Settings>]
     /// The option that names a configuration file, if there is one.
-    var configurationOption: String?
+    package let configurationOption: String?
 
-    var parser: ArgumentParser {
+    package init(
+        defaults: Settings, options: [OptionDefinition<Settings>],
+        configurationOption: String? = nil
+    ) {
+        self.defaults = defaults
+        self.options = options
+        self.configurationOption = configurationOption
+    }
+
+    package var parser: ArgumentParser {
         ArgumentParser(
             options: options.map {
                 .init(name: $0.name, shortName: $0.shortName, takesValue: $0.valueName != nil)
@@ -26,7 +35,7 @@ struct OptionTable<Settings: Sendable>: Sendable {
     }
 
     /// - Parameter readFile: what the file at a path holds.
-    func resolve(
+    package func resolve(
         _ parsed: ArgumentParser.Result, environment: [String: String],
         readFile: (String) throws(CommandFailure) -> ConfigurationFile
     ) throws(CommandFailure) -> Resolution {

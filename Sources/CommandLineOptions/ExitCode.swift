@@ -1,5 +1,5 @@
 /// What the process tells its caller, with the numbers of `sysexits.h`. Stable across releases.
-enum ExitCode: Int32, CaseIterable, Sendable {
+package enum ExitCode: Int32, CaseIterable, Sendable {
     case success = 0
     /// The command line could not be understood.
     case usage = 64
@@ -19,7 +19,7 @@ enum ExitCode: Int32, CaseIterable, Sendable {
     case configuration = 78
 
     /// One line for the table in docs/operations.md.
-    var meaning: String {
+    package var meaning: String {
         switch self {
         case .success: "success"
         case .usage: "the command line is wrong"

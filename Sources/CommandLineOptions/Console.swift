@@ -2,16 +2,16 @@ internal import Glibc
 
 /// Where a command speaks to a person: results on standard output, the rest on standard error.
 /// Tests put their own closures in.
-struct Console: Sendable {
-    let writeOutput: @Sendable (String) -> Void
-    let writeError: @Sendable (String) -> Void
+package struct Console: Sendable {
+    package let writeOutput: @Sendable (String) -> Void
+    package let writeError: @Sendable (String) -> Void
     /// The next line of standard input without its newline; nil at its end.
-    let readAnswer: @Sendable () -> String?
-    let isInputTerminal: Bool
-    let isErrorTerminal: Bool
+    package let readAnswer: @Sendable () -> String?
+    package let isInputTerminal: Bool
+    package let isErrorTerminal: Bool
 
     /// The process's own three streams.
-    static func standard() -> Console {
+    package static func standard() -> Console {
         Console(
             writeOutput: { text in
                 if let failure = write(text, to: STDOUT_FILENO) { giveUpOutput(failure) }

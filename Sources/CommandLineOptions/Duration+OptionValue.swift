@@ -5,7 +5,7 @@ extension Duration: OptionValue {
         ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1),
     ]
 
-    init(optionText: String) throws(InvalidOptionValue) {
+    package init(optionText: String) throws(InvalidOptionValue) {
         // The one number that means the same in every unit, and what turns things off.
         if optionText == "0" {
             self = .zero
@@ -24,7 +24,7 @@ extension Duration: OptionValue {
         self = .milliseconds(milliseconds)
     }
 
-    var optionText: String {
+    package var optionText: String {
         let (seconds, attoseconds) = components
         let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000
         guard milliseconds != 0 else { return "0s" }
