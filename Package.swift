@@ -52,7 +52,10 @@ let cTargets: [Target] = [
 
 let package = Package(
     name: "tidemark",
-    products: [.executable(name: "tidemark", targets: ["tidemark"])],
+    products: [
+        .executable(name: "tidemark", targets: ["tidemark"]),
+        .executable(name: "tidemark-bench", targets: ["tidemark-bench"]),
+    ],
     targets: systemLibraries + cTargets
         + [
             .target(
@@ -80,8 +83,17 @@ let package = Package(
                 "SQLite", "Execution", "Logging", "Primitives",
             ])
         + module("Server", ["Transport", "HTTP", "Execution", "Logging"])
+        + module(
+            "LoadTest",
+            [
+                "Transport", "HTTP", "WireProtocol", "Codecs", "SQLite", "CommandLineOptions",
+                "Primitives", "CLinux",
+            ])
         + [
             .target(name: "CommandLineOptions", swiftSettings: swiftSettings),
+            .executableTarget(
+                name: "tidemark-bench", dependencies: ["LoadTest", "CommandLineOptions"],
+                swiftSettings: swiftSettings),
             .executableTarget(
                 name: "tidemark",
                 dependencies: [

@@ -1,0 +1,60 @@
+internal import CommandLineOptions
+internal import Glibc
+
+/// One call of the tool: prepares, measures as often as asked, verifies, reports.
+struct BenchRun {
+    let command: BenchCommand
+    let settings: BenchSettings
+    let console: Console
+
+    func run() throws {
+        let workload = try command.makeWorkload(settings)
+        let environment = try BenchEnvironment(settings)
+        defer { environment.close() }
+        let progress = ProgressLine(console: console, isQuiet: settings.isQuiet)
+        progress.say("preparing")
+        try workload.prepare(environment.databases)
+        var result = description(environment)
+        for number in 1...settings.runs {
+            try workload.beginRun(environment.databases, number: number)
+            let measurement = Measurement(
+                workload: workload, environment: environment, settings: settings
+            ) { progress.show($0, run: number) }
+            result.runs.append(try measurement.run())
+            guard settings.verify else { continue }
+            progress.say("verifying")
+            result.verified = try workload.verify(environment.databases)
+        }
+        progress.clear()
+        try report(result)
+    }
+
+    private func report(_ result: BenchResult) throws {
+        console.writeOutput(TextReport.text(result))
+        if let path = settings.json { try TextFile.write(path, JSONReport.bytes(result)) }
+        let failures = result.runs.reduce(0) { $0 + $1.failures }
+        guard failures == 0 else {
+            throw BenchError.failedOperations("\(Format.grouped(failures)) operations failed")
+        }
+    }
+
+    private func description(_ environment: BenchEnvironment) -> BenchResult {
+        var result = BenchResult()
+        result.workload = command.name
+        result.label = settings.label ?? ""
+        result.target = environment.targetText
+        result.startedAt = time(nil)
+        result.machine = MachineDescription.fields()
+        result.parameters = [
+            .init("clients", String(settings.clients)),
+            .init("pace", settings.rate > 0 ? "\(settings.rate)/s" : "closed"),
+            .init("threads", String(settings.threads)),
+            .init(
+                settings.count > 0 ? "count" : "duration",
+                settings.count > 0 ? String(settings.count) : settings.duration.optionText),
+            .init("warm-up", settings.warmUp.optionText),
+            .init("databases", String(settings.databases)),
+        ]
+        return result
+    }
+}
