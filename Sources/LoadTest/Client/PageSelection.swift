@@ -3,8 +3,13 @@ internal import Primitives
 
 /// Selections of pages as clients write them.
 package enum PageSelection {
-    /// A run of page ids, from 0 on.
-    package static func encode(_ ids: Range<UInt32>) -> [UInt8] {
-        PageSelector.encode(ids.map { PageID($0) })
+    /// The beginning of a database, as a bootstrap asks for it.
+    package static func prefix(_ count: Int) -> [UInt8] {
+        PageSelector.encode((0..<UInt32(clamping: count)).map { PageID($0) })
+    }
+
+    /// Pages that a partial replica misses.
+    package static func segment(_ ids: Range<Int>) -> [UInt8] {
+        PageSelector.encode(ids.map { PageID(UInt32(clamping: $0)) }, inRuns: false)
     }
 }

@@ -5,7 +5,8 @@ enum BenchCommands {
     typealias Option = BenchOptions.Option
 
     static let all: [BenchCommand] = [
-        bootstrap, noChange, incremental, push, sql, connect, http,
+        bootstrap, noChange, incremental, longPoll, push, mixed, partial, frames, sql, connect,
+        http,
     ]
 
     private static let defaults = BenchOptions.defaults
@@ -55,8 +56,7 @@ enum BenchCommands {
             there at the end.
             """,
         options: BenchOptions.data(defaults) + [
-            .value(
-                "batch", "COUNT", \.batch, of: defaults, in: 1...1_000_000, "Rows of one push"),
+            batch,
             .flag(
                 "look-up", \.looksUpFirst,
                 "Ask for the server's position before each push, as clients do"),
@@ -66,12 +66,86 @@ enum BenchCommands {
     private static let sql = BenchCommand(
         name: "sql", summary: "Run SQL over HTTP",
         details: "Each client sends one statement to POST /v2/pipeline, again and again.",
-        options: BenchOptions.data(defaults) + [
-            .optional(
-                "statement", "SQL", \.statement, of: defaults, none: SQLWorkload.standardStatement,
-                "The statement; {id} stands for the id of a random row")
-        ]
+        options: BenchOptions.data(defaults) + [statement]
     ) { SQLWorkload($0) }
+
+    private static let batch = Option.value(
+        "batch", "COUNT", \.batch, of: defaults, in: 1...100_000, "Rows of one push")
+
+    private static let statement = Option.optional(
+        "statement", "SQL", \.statement, of: defaults, none: SQLWorkload.standardStatement,
+        "The statement; {id} stands for the id of a random row")
+
+    private static let longPoll = BenchCommand(
+        name: "long-poll", summary: "Wake waiting clients with a commit",
+        details: """
+            All --clients wait for a change; then one more client pushes a row. A wake-up's latency
+            counts from the acknowledgement of the push to the complete answer; clients that are
+            woken before the acknowledgement count as 0. When all are awake and wait again, the next
+            push follows. Over several --databases, pushes take turns.
+            """,
+        options: BenchOptions.data(longPollDefaults) + [
+            .value(
+                "commit-interval", "TIME", \.commitInterval, of: longPollDefaults,
+                "Time from the last wake-up to the next push, at least 20ms")
+        ],
+        defaults: longPollDefaults
+    ) { (settings) throws(BenchError) in try LongPollWorkload(settings) }
+
+    private static let longPollDefaults: BenchSettings = {
+        var settings = BenchSettings()
+        settings.clients = 1000
+        return settings
+    }()
+
+    private static let mixed = BenchCommand(
+        name: "mixed", summary: "Push, pull, bootstrap and run SQL",
+        details: """
+            Each client draws what it does next by --mix. A pull asks for what is new since the
+            client's last one. With --verify every acknowledged row must be there at the end, and a
+            replica that pulled must have the same pages as a new one.
+            """,
+        options: BenchOptions.data(defaults) + [
+            .value("mix", "SHARES", \.mix, of: defaults, "Shares of the operations"), batch,
+            statement,
+        ]
+    ) { MixedWorkload($0) }
+
+    private static let partial = BenchCommand(
+        name: "partial", summary: "Bootstrap partial replicas and read what they miss",
+        details: """
+            Each client bootstraps the first pages of the database, and then reads segments at
+            random places as of that revision. After --lazy-reads it begins anew, as another
+            replica; servers keep history for each.
+            """,
+        options: BenchOptions.data(defaults) + [
+            .value(
+                "prefix-pages", "COUNT", \.prefixPages, of: defaults, in: 1...1_000_000,
+                "Pages of the bootstrap"),
+            .value(
+                "segment-pages", "COUNT", \.segmentPages, of: defaults, in: 1...65_536,
+                "Pages of a read"),
+            .value(
+                "lazy-reads", "COUNT", \.lazyReads, of: defaults, in: 0...1_000_000_000,
+                "Reads of each replica"),
+            fields,
+        ]
+    ) { PartialWorkload($0) }
+
+    private static let frames = BenchCommand(
+        name: "frames", summary: "Push or pull WAL frames, as libsql clients do",
+        details: """
+            pull: each client asks for the frames of the last --behind commits. push: each client
+            commits rows to a copy of its database and pushes the frames (at most 128 in a
+            request); clients of one database would only have conflicts, so each has its own.
+            """,
+        options: BenchOptions.data(defaults) + [
+            .value("direction", "WORD", \.direction, of: defaults, "push or pull"), batch,
+            .value(
+                "behind", "COUNT", \.behind, of: defaults, in: 1...1_000_000,
+                "Commits of a pull"),
+        ]
+    ) { (settings) throws(BenchError) in try FramesWorkload.make(settings) }
 
     private static let path = Option.value(
         "path", "PATH", \.path, of: defaults, "What is asked for, behind the URL's own path")

@@ -1,20 +1,20 @@
 internal import HTTP
 internal import Synchronization
-package import Transport
+internal import Transport
 
 /// The virtual clients of one thread, and the pace at which they work.
 ///
 /// All of it happens on the loop's thread; what other threads may call says so.
 /// `@unchecked Sendable` for that reason.
-package final class LoadDriver: @unchecked Sendable {
+package final class LoadDriver: RunDriver, @unchecked Sendable {
     private static let restNanoseconds: UInt64 = 20_000_000
     private static let timeoutCheckNanoseconds: UInt64 = 250_000_000
 
     private let loop: EventLoop
-    private let thread: Int
-    private let threads: Int
-    private var plan = RunPlan()
     private let live: LiveCounters
+    private let context: DriverContext
+    private let workload: any Workload
+    private var plan = RunPlan()
     private var clients: [LoadClient] = []
     private var recorder: Recorder
     private var schedule: OpenLoopSchedule?
@@ -26,59 +26,35 @@ package final class LoadDriver: @unchecked Sendable {
     private var hasEnded = false
     private var completion: (@Sendable (Recorder) -> Void)?
 
-    /// - Parameters:
-    ///   - thread: this one's index of `threads`.
-    ///   - kinds: of operations, as sessions number them.
-    package init(
-        loop: EventLoop, thread: Int, threads: Int, kinds: [String], live: LiveCounters
-    ) {
-        self.loop = loop
-        self.thread = thread
-        self.threads = threads
-        self.live = live
-        recorder = Recorder(kinds: kinds)
+    package init(_ context: DriverContext, workload: any Workload) {
+        self.context = context
+        self.workload = workload
+        loop = context.loop
+        live = context.live
+        recorder = Recorder(kinds: workload.kinds)
     }
 
-    /// Makes the clients; their connections are opened by their first operations. From any thread,
-    /// once.
-    ///
-    /// - Parameters:
-    ///   - makeSessions: called on the loop's thread, to which the sessions belong.
-    ///   - completion: called on the loop's thread.
-    package func load(
-        _ makeSessions: @escaping @Sendable () -> [(any ClientSession, SocketAddress)],
-        completion: @escaping @Sendable () -> Void
-    ) {
+    package func load(completion: @escaping @Sendable () -> Void) {
         loop.post { [self] in
-            clients = makeSessions().map { session, address in
-                LoadClient(session: session, driver: self, loop: loop, address: address)
+            clients = context.ownClients.map { client, database in
+                LoadClient(
+                    session: workload.makeSession(client: client, database: database),
+                    driver: self, loop: loop, address: database.address)
             }
             freeClients = clients.reversed()
             completion()
         }
     }
 
-    /// Begins. From any thread, once, after `load`.
-    ///
-    /// - Parameter completion: called once, when no operation is under way any more.
     package func run(_ plan: RunPlan, completion: @escaping @Sendable (Recorder) -> Void) {
         loop.post { [self] in
             self.plan = plan
             self.completion = completion
             if case .open(let rate) = plan.pace {
                 schedule = OpenLoopSchedule(
-                    start: plan.start, rate: rate, offset: thread, stride: threads)
+                    start: plan.start, rate: rate, offset: context.thread, stride: context.threads)
             }
             at(plan.start) { self.begin() }
-        }
-    }
-
-    /// Ends before the plan says so: what is under way is given up. From any thread.
-    package func cancel() {
-        loop.post { [self] in
-            isEnding = true
-            for client in clients where client.state == .busy { client.timeOut() }
-            endIfIdle()
         }
     }
 

@@ -20,8 +20,10 @@ package struct Measurement {
         let loops = try makeLoops()
         defer { for loop in loops { loop.stop() } }
         let drivers = loops.enumerated().map { index, loop in
-            LoadDriver(
-                loop: loop, thread: index, threads: loops.count, kinds: workload.kinds, live: live)
+            workload.makeDriver(
+                DriverContext(
+                    loop: loop, thread: index, threads: loops.count, clients: settings.clients,
+                    databases: environment.databases, live: live))
         }
         load(drivers)
         for process in environment.serverProcesses { ProcessFigures.resetPeak(of: process) }
@@ -66,23 +68,9 @@ package struct Measurement {
         return loops
     }
 
-    /// Clients take turns in databases and threads.
-    private func load(_ drivers: [LoadDriver]) {
+    private func load(_ drivers: [any RunDriver]) {
         let areLoaded = DispatchSemaphore(value: 0)
-        let (workload, databases) = (workload, environment.databases)
-        let (clients, threads) = (settings.clients, drivers.count)
-        for (thread, driver) in drivers.enumerated() {
-            driver.load {
-                stride(from: thread, to: clients, by: threads).map { client in
-                    let database = databases[client % databases.count]
-                    return (
-                        workload.makeSession(client: client, database: database), database.address
-                    )
-                }
-            } completion: {
-                areLoaded.signal()
-            }
-        }
+        for driver in drivers { driver.load { areLoaded.signal() } }
         for _ in drivers { areLoaded.wait() }
     }
 

@@ -15,6 +15,10 @@ package protocol Workload: AnyObject, Sendable {
     /// - Parameter client: index of the virtual client; `database`: that it works on.
     func makeSession(client: Int, database: BenchDatabase) -> any ClientSession
 
+    /// What carries a run out, where that is not clients that each do the next operation of their
+    /// session.
+    func makeDriver(_ context: DriverContext) -> any RunDriver
+
     /// After each run, if it is to be verified: what was checked, for people.
     func verify(_ databases: [BenchDatabase]) throws(BenchError) -> [String]
 }
@@ -22,5 +26,8 @@ package protocol Workload: AnyObject, Sendable {
 extension Workload {
     package func prepare(_ databases: [BenchDatabase]) throws(BenchError) {}
     package func beginRun(_ databases: [BenchDatabase], number: Int) throws(BenchError) {}
+    package func makeDriver(_ context: DriverContext) -> any RunDriver {
+        LoadDriver(context, workload: self)
+    }
     package func verify(_ databases: [BenchDatabase]) throws(BenchError) -> [String] { [] }
 }
