@@ -17,6 +17,8 @@ package struct ArgumentParser {
 
     package let options: [Option]
 
+    package init(options: [Option]) { self.options = options }
+
     package func parse(_ arguments: [String]) throws(CommandFailure) -> Result {
         var result = Result()
         var rest = arguments[...]

@@ -7,50 +7,53 @@ package struct PullHeaderReader {
     private static let maximumSize = 16 * 1024
 
     private var bytes: [UInt8] = []
+    /// Of the length and the message behind it; nil while the length is not complete.
+    private var size: Int?
     private var isDone = false
-    /// Nil until it is complete, and for ever if it is malformed.
-    package private(set) var header: PullResponseHeader?
+    /// The header's message is complete.
+    package private(set) var isComplete = false
 
     package init() {}
 
     package mutating func receive(_ piece: Span<UInt8>) {
-        guard !isDone else { return }
         var index = 0
-        while index < piece.count {
+        while !isDone, index < piece.count {
             bytes.append(piece[index])
             index += 1
-            if let size = completeSize {
-                if bytes.count == size { return decode() }
-                guard size <= Self.maximumSize else {
-                    isDone = true
-                    return
-                }
-            } else if bytes.count > 4 {
-                isDone = true
-                return
+            if size == nil { size = Self.completeSize(bytes) }
+            if let size {
+                isComplete = bytes.count == size
+                isDone = isComplete || size > Self.maximumSize
+            } else {
+                isDone = bytes.count >= 4
             }
         }
     }
 
     package mutating func reset() {
         bytes.removeAll(keepingCapacity: true)
+        size = nil
         isDone = false
-        header = nil
+        isComplete = false
     }
 
-    /// Of the length and the message behind it; nil while the length is not complete.
-    private var completeSize: Int? {
+    /// The message behind its length, as far as it came: headers of the same revision are equal.
+    package var message: [UInt8] { bytes }
+
+    /// Nil until it is complete, and for ever if it is malformed.
+    package var header: PullResponseHeader? {
+        guard isComplete else { return nil }
+        var decoder = PullResponseDecoder()
+        guard case .header(let header)? = try? decoder.decode(bytes).first else { return nil }
+        return header
+    }
+
+    private static func completeSize(_ bytes: [UInt8]) -> Int? {
         var size = 0
-        for (index, byte) in bytes.prefix(4).enumerated() {
+        for (index, byte) in bytes.prefix(3).enumerated() {
             size |= Int(byte & 0x7F) << (7 * index)
             if byte < 0x80 { return index + 1 + size }
         }
         return nil
-    }
-
-    private mutating func decode() {
-        isDone = true
-        var decoder = PullResponseDecoder()
-        if case .header(let header)? = try? decoder.decode(bytes).first { self.header = header }
     }
 }

@@ -81,13 +81,14 @@ enum BenchCommands {
         details: """
             All --clients wait for a change; then one more client pushes a row. A wake-up's latency
             counts from the acknowledgement of the push to the complete answer; clients that are
-            woken before the acknowledgement count as 0. When all are awake and wait again, the next
-            push follows. Over several --databases, pushes take turns.
+            woken before the acknowledgement count as 0. When all are awake they wait again, and the
+            next push follows. Over several --databases, pushes take turns.
             """,
         options: BenchOptions.data(longPollDefaults) + [
             .value(
                 "commit-interval", "TIME", \.commitInterval, of: longPollDefaults,
-                "Time from the last wake-up to the next push, at least 20ms")
+                "Time from the last wake-up to the next push, at least 20ms and 0.2ms for each client"
+            )
         ],
         defaults: longPollDefaults
     ) { (settings) throws(BenchError) in try LongPollWorkload(settings) }

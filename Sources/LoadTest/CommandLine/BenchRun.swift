@@ -5,6 +5,8 @@ internal import Glibc
 struct BenchRun {
     let command: BenchCommand
     let settings: BenchSettings
+    /// Options as they were given, by name.
+    let given: [String: [String]]
     let console: Console
 
     func run() throws {
@@ -32,6 +34,9 @@ struct BenchRun {
     private func report(_ result: BenchResult) throws {
         console.writeOutput(TextReport.text(result))
         if let path = settings.json { try TextFile.write(path, JSONReport.bytes(result)) }
+        if let path = settings.html {
+            try TextFile.write(path, Array(HTMLReport.text(result).utf8))
+        }
         let failures = result.runs.reduce(0) { $0 + $1.failures }
         guard failures == 0 else {
             throw BenchError.failedOperations("\(Format.grouped(failures)) operations failed")
@@ -45,7 +50,13 @@ struct BenchRun {
         result.target = environment.targetText
         result.startedAt = time(nil)
         result.machine = MachineDescription.fields()
-        result.parameters = [
+        result.parameters = pace + others
+        return result
+    }
+
+    /// The circumstances that every result has.
+    private var pace: [BenchResult.Field] {
+        [
             .init("clients", String(settings.clients)),
             .init("pace", settings.rate > 0 ? "\(settings.rate)/s" : "closed"),
             .init("threads", String(settings.threads)),
@@ -55,6 +66,15 @@ struct BenchRun {
             .init("warm-up", settings.warmUp.optionText),
             .init("databases", String(settings.databases)),
         ]
-        return result
+    }
+
+    /// What else was asked for; not where the server is and where results go.
+    private var others: [BenchResult.Field] {
+        let shown = Set(pace.map(\.name)).union([
+            "rate", "count", "duration", "runs", "url", "admin-url", "start-server", "server-pid",
+            "json", "html", "label", "quiet",
+        ])
+        return given.filter { !shown.contains($0.key) }.sorted { $0.key < $1.key }
+            .map { .init($0.key, $0.value.joined(separator: ",")) }
     }
 }

@@ -12,6 +12,8 @@ package enum BenchTool {
             switch word {
             case "--help", "-h", "help":
                 return showHelp(Array(arguments.dropFirst()), console)
+            case "compare", "--compare":
+                return try CompareCommand.run(Array(arguments.dropFirst()), console)
             default:
                 return try runWorkload(word, Array(arguments.dropFirst()), console)
             }
@@ -40,13 +42,16 @@ package enum BenchTool {
             (path) throws(CommandFailure) in
             throw CommandFailure(.configuration, path)
         }
-        try BenchRun(command: command, settings: resolution.settings, console: console).run()
+        let run = BenchRun(
+            command: command, settings: resolution.settings, given: parsed.texts, console: console)
+        try run.run()
         return ExitCode.success.rawValue
     }
 
     private static func command(_ name: String) throws(CommandFailure) -> BenchCommand {
         guard let command = BenchCommands.all.first(where: { $0.name == name }) else {
-            let near = Suggestion.nearest(to: name, in: BenchCommands.all.map(\.name))
+            let known = BenchCommands.all.map(\.name) + ["compare", "help"]
+            let near = Suggestion.nearest(to: name, in: known)
             throw CommandFailure(
                 .usage, "unknown workload '\(name)'", hint: near.map { "Did you mean '\($0)'?" })
         }
@@ -55,7 +60,8 @@ package enum BenchTool {
 
     private static func showHelp(_ words: [String], _ console: Console) -> Int32 {
         let command = BenchCommands.all.first { $0.name == words.first }
-        console.writeOutput(command?.helpText() ?? helpText)
+        let compare = words.first == "compare" ? CompareCommand.helpText : nil
+        console.writeOutput(command?.helpText() ?? compare ?? helpText)
         return ExitCode.success.rawValue
     }
 
@@ -66,6 +72,7 @@ package enum BenchTool {
             Tidemark-bench measures sync servers under load.
 
             Usage: tidemark-bench WORKLOAD (--url URL | --start-server PATH) [options]
+                   tidemark-bench compare A.json B.json
 
             Workloads:
             \(rows.joined(separator: "\n"))

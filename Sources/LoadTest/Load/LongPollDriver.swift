@@ -5,12 +5,17 @@ internal import Transport
 /// Waiters on all databases, and a commit to one of them after the other: each when the waiters
 /// of the one before are back on their posts.
 ///
+/// Times are those at which the loop was told that there was something to read: with a thousand
+/// clients woken at once, the last would otherwise be charged for our work on all others.
+///
 /// `@unchecked Sendable`: loop's thread only, where nothing else is said.
 final class LongPollDriver: RunDriver, HTTPClientOwner, @unchecked Sendable {
     private static let connectionsPerMillisecond = 50
     private static let restNanoseconds: UInt64 = 20_000_000
-    /// For the waiters' requests to arrive and to be held, before the next commit.
+    /// For the waiters' requests to arrive and to be held, before the next commit: a time for
+    /// all, and one for each.
     private static let settlingNanoseconds: UInt64 = 20_000_000
+    private static let settlingNanosecondsEach: UInt64 = 200_000
 
     private let context: DriverContext
     private let workload: LongPollWorkload
@@ -62,10 +67,15 @@ final class LongPollDriver: RunDriver, HTTPClientOwner, @unchecked Sendable {
             var time = plan.start
             for (index, waiter) in waiters.joined().enumerated() {
                 if index % Self.connectionsPerMillisecond == 0 { time += 1_000_000 }
-                at(time) { waiter.poll() }
+                at(time) { if !self.hasEnded { waiter.poll() } }
             }
-            at(time + 10 * Self.settlingNanoseconds) { self.beginRound() }
+            at(time + settling) { self.beginRound() }
         }
+    }
+
+    private var settling: UInt64 {
+        let each = UInt64(waiters.joined().count) * Self.settlingNanosecondsEach
+        return max(interval, Self.settlingNanoseconds + each)
     }
 
     private func at(_ time: UInt64, _ action: @escaping () -> Void) {
@@ -104,9 +114,10 @@ final class LongPollDriver: RunDriver, HTTPClientOwner, @unchecked Sendable {
     }
 
     private func nextRound() {
+        for waiter in waiters[database.number] where waiter.isAwake { waiter.poll() }
         roundNumber += 1
         let number = roundNumber
-        at(EventLoop.monotonicTime() + max(interval, Self.settlingNanoseconds)) {
+        at(EventLoop.monotonicTime() + settling) {
             if number == self.roundNumber { self.beginRound() }
         }
     }
@@ -144,18 +155,13 @@ final class LongPollDriver: RunDriver, HTTPClientOwner, @unchecked Sendable {
     // MARK: What waiters report
 
     func waiterWoke(_ waiter: LongPollWaiter, bytes: Int) {
-        guard waiter.isMissing else { return }
+        // Late from the round before, or woken by somebody else.
+        guard waiter.isMissing else { return waiter.poll() }
         waiter.isMissing = false
         context.live.operations.add(1, ordering: .relaxed)
         context.live.bytes.add(bytes, ordering: .relaxed)
-        if let time = round.wake(at: EventLoop.monotonicTime()) { record(time, bytes: bytes) }
+        if let time = round.wake(at: loop.now) { record(time, bytes: bytes) }
         endRoundIfComplete()
-    }
-
-    /// Never from inside of the answer before: its connection is still busy with it.
-    func pollAgain(_ waiter: LongPollWaiter) {
-        guard !hasEnded else { return }
-        waiter.poll()
     }
 
     func waiterFailed(_ waiter: LongPollWaiter, _ failure: ClientFailure) {
@@ -186,7 +192,7 @@ final class LongPollDriver: RunDriver, HTTPClientOwner, @unchecked Sendable {
 
     func connection(_ connection: HTTPClientConnection, finished head: HTTPResponseHead) {
         guard isCommitting, connection === writer else { return }
-        let now = EventLoop.monotonicTime()
+        let now = loop.now
         guard head.status == 200, case .completed = writers[database.number].finish(head) else {
             return commitFailed(.refused("the push was answered with an error"))
         }

@@ -13,8 +13,12 @@ final class LongPollWaiter: HTTPClientOwner {
     private lazy var http = HTTPClientConnection(loop: loop, address: database.address, owner: self)
     private var header = PullHeaderReader()
     private var revision: String
+    /// The header of the answer before, which has that revision; empty before the first one.
+    private var lastMessage: [UInt8] = []
     /// Was not yet woken by the round that runs.
     var isMissing = false
+    /// Has its answer, and does not wait.
+    private(set) var isAwake = false
 
     init(database: BenchDatabase, revision: String, driver: LongPollDriver, loop: EventLoop) {
         self.database = database
@@ -24,7 +28,10 @@ final class LongPollWaiter: HTTPClientOwner {
     }
 
     func poll() {
+        // Decoded only now: while clients are woken, they should not wait for each other.
+        if let header = header.header { revision = header.serverRevision }
         header.reset()
+        isAwake = false
         var request = PullRequest()
         request.clientRevision = revision
         request.longPollTimeoutMilliseconds = Self.pollMilliseconds
@@ -41,13 +48,18 @@ final class LongPollWaiter: HTTPClientOwner {
         guard head.status == 200 else {
             return driver.waiterFailed(self, .status(head.status, ""))
         }
-        guard let header = header.header else {
+        guard header.isComplete else {
             return driver.waiterFailed(self, .refused("a pull answer without header"))
         }
-        let isNew = header.serverRevision != revision
-        revision = header.serverRevision
-        if isNew { driver.waiterWoke(self, bytes: connection.bodySize) }
-        driver.pollAgain(self)
+        let isNew = header.message != lastMessage
+        lastMessage = header.message
+        isAwake = true
+        if isNew {
+            driver.waiterWoke(self, bytes: connection.bodySize)
+        } else {
+            // The server's limit for the wait.
+            poll()
+        }
     }
 
     func connection(_ connection: HTTPClientConnection, failed failure: ClientFailure) {

@@ -1,3 +1,4 @@
+internal import Synchronization
 internal import Transport
 
 /// The server under test and its databases: one that is started for the test, or one that runs.
@@ -8,43 +9,68 @@ package final class BenchEnvironment {
     /// Processes of the server on this machine, if they are known.
     package let serverProcesses: [Int32]
     private let control: ControlClient
-    private let child: ServerChild?
+    private let resources: Resources
+    private let interruption: Interruption
+
+    /// What must not outlive the process, however it ends.
+    private final class Resources: Sendable {
+        let directory: TemporaryDirectory
+        let child = Mutex<ServerChild?>(nil)
+
+        init() throws(BenchError) { directory = try TemporaryDirectory(name: "tidemark-bench") }
+
+        /// From any thread, as often as you like.
+        func release() {
+            child.withLock { $0 }?.stop()
+            directory.remove()
+        }
+    }
 
     package init(_ settings: BenchSettings) throws(BenchError) {
+        guard settings.serverExecutable == nil || settings.url == nil else {
+            throw .usage("--url and --start-server exclude each other")
+        }
         let control: ControlClient
         do throws(TransportError) {
             control = try ControlClient()
         } catch {
             throw .file("\(error)")
         }
-        var child: ServerChild?
+        let resources = try Resources()
+        let interruption = Interruption { resources.release() }
         do throws(BenchError) {
-            if let executable = settings.serverExecutable {
-                guard settings.url == nil else {
-                    throw .usage("--url and --start-server exclude each other")
-                }
-                child = try ServerChild(
-                    executable: executable,
-                    flags: settings.serverFlags?.split(separator: " ").map { String($0) } ?? [])
-            }
+            let child = try Self.startServer(settings, directory: resources.directory.path)
+            resources.child.withLock { $0 = child }
             let base = try Self.base(settings, child)
             databases = try Self.databases(
-                base, settings: settings, admin: settings.adminURL ?? child?.admin, control)
+                base, settings: settings, admin: settings.adminURL ?? child?.admin, control,
+                scratch: resources.directory.path)
             targetText = (settings.databases == 1 ? base.database(0) : base).optionText
+            let known = settings.serverProcesses.map { Int32(truncatingIfNeeded: $0) }
+            serverProcesses = child.map { [$0.processIdentifier] } ?? known
         } catch {
-            child?.stop()
+            resources.release()
+            interruption.cancel()
             control.stop()
             throw error
         }
-        self.child = child
+        self.resources = resources
+        self.interruption = interruption
         self.control = control
-        let known = settings.serverProcesses.map { Int32(truncatingIfNeeded: $0) }
-        serverProcesses = child.map { [$0.processIdentifier] } ?? known
     }
 
     package func close() {
-        child?.stop()
+        resources.release()
+        interruption.cancel()
         control.stop()
+    }
+
+    private static func startServer(
+        _ settings: BenchSettings, directory: String
+    ) throws(BenchError) -> ServerChild? {
+        guard let executable = settings.serverExecutable else { return nil }
+        let flags = settings.serverFlags?.split(separator: " ").map { String($0) } ?? []
+        return try ServerChild(executable: executable, flags: flags, directory: directory)
     }
 
     private static func base(
@@ -63,7 +89,8 @@ package final class BenchEnvironment {
     }
 
     private static func databases(
-        _ base: TargetURL, settings: BenchSettings, admin: TargetURL?, _ control: ControlClient
+        _ base: TargetURL, settings: BenchSettings, admin: TargetURL?, _ control: ControlClient,
+        scratch: String
     ) throws(BenchError) -> [BenchDatabase] {
         let address = try ControlClient.resolve(base.database(0))
         var databases: [BenchDatabase] = []
@@ -71,7 +98,9 @@ package final class BenchEnvironment {
             let target = base.database(number)
             if let admin { try make(target, admin, settings.importFile, control) }
             databases.append(
-                BenchDatabase(number: number, target: target, address: address, control: control))
+                BenchDatabase(
+                    number: number, target: target, address: address, control: control,
+                    scratchDirectory: scratch))
         }
         guard settings.importFile == nil || admin != nil else {
             throw .usage("--import needs --admin-url or --start-server")

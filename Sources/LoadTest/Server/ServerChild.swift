@@ -1,7 +1,7 @@
 internal import Glibc
+internal import Synchronization
 
-/// A `tidemark serve` of our own, on free ports of this machine, over an empty data directory that
-/// goes when it is stopped.
+/// A `tidemark serve` of our own, on free ports of this machine, over an empty data directory.
 package final class ServerChild: Sendable {
     private static let startMilliseconds: Int32 = 30_000
     /// Until a server that was told to stop is killed.
@@ -10,31 +10,31 @@ package final class ServerChild: Sendable {
     package let processIdentifier: Int32
     package let http: TargetURL
     package let admin: TargetURL
-    private let directory: TemporaryDirectory
     private let output: Int32
+    private let isStopped = Atomic<Bool>(false)
 
     /// Returns when the server says that it is ready.
     ///
-    /// - Parameter flags: more options of `serve`.
-    package init(executable: String, flags: [String]) throws(BenchError) {
+    /// - Parameters:
+    ///   - flags: more options of `serve`.
+    ///   - directory: for the server's data and its log; whoever made it removes it.
+    package init(executable: String, flags: [String], directory: String) throws(BenchError) {
         guard unsafe access(executable, X_OK) == 0 else {
             throw .noInput("\(executable): \(unsafe String(cString: strerror(errno)))")
         }
-        directory = try TemporaryDirectory(name: "tidemark-bench")
         var ends: [Int32] = [-1, -1]
         guard Self.makePipe(&ends) == 0 else { throw .file("cannot make a pipe") }
         output = ends[0]
-        let log = directory.path + "/log"
+        let log = directory + "/log"
         let arguments =
             [
-                executable, "serve", "--data", directory.path + "/data",
+                executable, "serve", "--data", directory + "/data",
                 "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0",
             ] + flags
         let started = Spawn.run(arguments, standardOutput: ends[1], standardError: log)
         close(ends[1])
         guard case .success(let identifier) = started else {
             close(ends[0])
-            directory.remove()
             throw .unreachable("\(executable) does not start")
         }
         processIdentifier = identifier
@@ -50,17 +50,17 @@ package final class ServerChild: Sendable {
             let text = TextFile.read(log) ?? ""
             Self.end(identifier)
             close(ends[0])
-            directory.remove()
             throw .unreachable("\(executable) did not start:\n\(text)")
         }
         self.http = http
         self.admin = admin
     }
 
+    /// From any thread; does nothing the second time.
     package func stop() {
+        guard !isStopped.exchange(true, ordering: .relaxed) else { return }
         Self.end(processIdentifier)
         close(output)
-        directory.remove()
     }
 
     private static func end(_ identifier: Int32) {

@@ -8,6 +8,8 @@ package struct BenchDatabase: Sendable {
     package let target: TargetURL
     package let address: SocketAddress
     package let control: ControlClient
+    /// For files of a workload; it and all in it goes at the end.
+    package let scratchDirectory: String
 
     /// Where a replica of this database stands.
     package struct Head: Sendable, Equatable {
@@ -25,7 +27,7 @@ package struct BenchDatabase: Sendable {
         let status = try control.stream(RequestBytes.pull(target, []), to: target) { piece in
             reader.withLock { reader in
                 reader.receive(piece)
-                return reader.header == nil
+                return !reader.isComplete
             }
         }
         guard status == 200 else {

@@ -7,12 +7,9 @@ final class FramePushWorkload: Workload {
     let kinds = ["frame-push"]
     private let settings: BenchSettings
     private let ledgers = Mutex<[PushLedger]>([])
-    private let directory = Mutex<TemporaryDirectory?>(nil)
     private let replicas = Mutex<[Int: FrameReplicaHandOver]>([:])
 
     init(_ settings: BenchSettings) { self.settings = settings }
-
-    deinit { directory.withLock { $0?.remove() } }
 
     func prepare(_ databases: [BenchDatabase]) throws(BenchError) {
         let shape = settings.tableShape
@@ -22,17 +19,13 @@ final class FramePushWorkload: Workload {
     }
 
     func beginRun(_ databases: [BenchDatabase], number: Int) throws(BenchError) {
-        let new = try TemporaryDirectory(name: "tidemark-bench-frames")
-        directory.withLock { directory in
-            directory?.remove()
-            directory = new
-        }
         var ledgers: [PushLedger] = []
         var replicas: [Int: FrameReplicaHandOver] = [:]
         for database in databases {
             ledgers.append(try PushLedger.make(in: database))
             replicas[database.number] = FrameReplicaHandOver(
-                try FrameReplica(database, path: "\(new.path)/\(database.number).db"))
+                try FrameReplica(
+                    database, path: "\(database.scratchDirectory)/\(number)-\(database.number).db"))
         }
         self.ledgers.withLock { $0 = ledgers }
         self.replicas.withLock { $0 = replicas }
