@@ -88,7 +88,7 @@ let package = Package(
             [
                 "Transport", "HTTP", "WireProtocol", "Codecs", "SQLite", "CommandLineOptions",
                 "Primitives", "CLinux",
-            ])
+            ], testsAlsoNeed: ["tidemark"])
         + [
             .target(name: "CommandLineOptions", swiftSettings: swiftSettings),
             .executableTarget(

@@ -45,7 +45,7 @@ enum BenchOptions {
                 "clients", "COUNT", \.clients, of: defaults, in: 1...100_000,
                 "Clients, each with a connection and one request at a time"),
             .value(
-                "rate", "COUNT", \.rate, of: defaults, in: 0...10_000_000,
+                "rate", "COUNT", \.rate, of: defaults, in: 0...1_000_000,
                 "Open loop: begin so many operations a second, and count latencies from when they "
                     + "were due; 0 is a closed loop"),
             .value(

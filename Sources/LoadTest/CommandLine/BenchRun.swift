@@ -25,7 +25,14 @@ struct BenchRun {
             result.runs.append(try measurement.run())
             guard settings.verify else { continue }
             progress.say("verifying")
-            result.verified = try workload.verify(environment.databases)
+            do throws(BenchError) {
+                result.verified = try workload.verify(environment.databases)
+            } catch {
+                progress.clear()
+                // The figures, and failures in them, may say why.
+                try? report(result)
+                throw error
+            }
         }
         progress.clear()
         try report(result)

@@ -49,6 +49,7 @@ package struct Measurement {
                 cpuSeconds: Double(last.cpuTime - first.cpuTime) / 1e9,
                 residentSize: last.residentSize, peakSize: last.peakSize)
         }
+        summary.extras = workload.extras(summary)
         return summary
     }
 

@@ -39,6 +39,10 @@ final class FramePushWorkload: Workload {
             ledger: ledgers.withLock { $0[database.number] })
     }
 
+    func extras(_ run: RunSummary) -> [RunSummary.Extra] {
+        [.init(name: "rows per second", value: run.rate * Double(settings.batch))]
+    }
+
     func verify(_ databases: [BenchDatabase]) throws(BenchError) -> [String] {
         var count = 0
         for (database, ledger) in zip(databases, ledgers.withLock { $0 }) {

@@ -55,12 +55,15 @@ package final class PullWorkload: Workload {
         _ database: BenchDatabase, commits: Int, rows: Int
     ) throws(BenchError) {
         let step = max(1, table.rows / max(1, commits * rows))
-        for commit in 0..<commits {
+        let updates = (0..<commits).lazy.map { [table] commit in
             let ids = (0..<rows).map { "\((commit * rows + $0) * step % max(1, table.rows) + 1)" }
-            try database.sql([
-                "UPDATE \(BenchTable.name) SET v = hex(randomblob(length(v) / 2)) "
-                    + "WHERE id IN (\(ids.joined(separator: ",")))"
-            ])
+            return "UPDATE \(BenchTable.name) SET v = hex(randomblob(length(v) / 2)) "
+                + "WHERE id IN (\(ids.joined(separator: ",")))"
+        }
+        // Each statement is a commit; a request takes several.
+        let inRequest = max(1, min(100, 10_000 / rows))
+        for start in stride(from: 0, to: commits, by: inRequest) {
+            try database.sql(Array(updates[start..<min(start + inRequest, commits)]))
         }
     }
 

@@ -7,12 +7,14 @@ package final class PushWorkload: Workload {
     private let rowSize: Int
     private let looksUpFirst: Bool
     private let table: (rows: Int, rowSize: Int)
+    private let convergence: ConvergenceCheck?
     private let ledgers = Mutex<[PushLedger]>([])
 
     package init(_ settings: BenchSettings) {
         batch = settings.batch
         rowSize = settings.rowSize.bytes
         looksUpFirst = settings.looksUpFirst
+        convergence = settings.verify ? ConvergenceCheck() : nil
         table = settings.tableShape
     }
 
@@ -26,6 +28,7 @@ package final class PushWorkload: Workload {
         var new: [PushLedger] = []
         for database in databases { new.append(try PushLedger.make(in: database)) }
         ledgers.withLock { $0 = new }
+        try convergence?.begin(databases)
     }
 
     package func makeSession(client: Int, database: BenchDatabase) -> any ClientSession {
@@ -35,11 +38,17 @@ package final class PushWorkload: Workload {
     }
 
     package func verify(_ databases: [BenchDatabase]) throws(BenchError) -> [String] {
+        let ledgers = ledgers.withLock { $0 }
         var count = 0
-        for (database, ledger) in zip(databases, ledgers.withLock { $0 }) {
+        for (database, ledger) in zip(databases, ledgers) {
             count += try ledger.verify(in: database)
         }
         return ["all \(count) acknowledged rows are there"]
+            + (try convergence?.end(databases, ledgers) ?? [])
+    }
+
+    package func extras(_ run: RunSummary) -> [RunSummary.Extra] {
+        [.init(name: "rows per second", value: run.rate * Double(batch))]
     }
 }
 

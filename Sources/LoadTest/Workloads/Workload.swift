@@ -19,6 +19,9 @@ package protocol Workload: AnyObject, Sendable {
     /// session.
     func makeDriver(_ context: DriverContext) -> any RunDriver
 
+    /// Figures of a run that only this workload has.
+    func extras(_ run: RunSummary) -> [RunSummary.Extra]
+
     /// After each run, if it is to be verified: what was checked, for people.
     func verify(_ databases: [BenchDatabase]) throws(BenchError) -> [String]
 }
@@ -29,5 +32,6 @@ extension Workload {
     package func makeDriver(_ context: DriverContext) -> any RunDriver {
         LoadDriver(context, workload: self)
     }
+    package func extras(_ run: RunSummary) -> [RunSummary.Extra] { [] }
     package func verify(_ databases: [BenchDatabase]) throws(BenchError) -> [String] { [] }
 }
