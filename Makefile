@@ -75,6 +75,12 @@ endurance: setup ## The long runs: histories, a million commits, a slow client (
 		TIDEMARK_BINARY=$(CURDIR)/.build/release/tidemark \
 		scripts/endurance
 
+.PHONY: counts
+counts: release ## Count what requests cost, beside the baseline; UPDATE=1 makes it the baseline
+	@scripts/setup --test
+	@TIDEMARK_BINARY=$(CURDIR)/.build/release/tidemark \
+		$(python) Tests/Benchmarks/counts.py $(if $(UPDATE),--update)
+
 .PHONY: sim
 sim: setup ## Run the seeded models: SEEDS=200 of them, or SEED=n alone
 	@scripts/build --build-tests

@@ -14,6 +14,9 @@ package final class PublicEndpoints: HTTPHandler {
         case frames(FrameRoute)
     }
 
+    /// Bytes of a body that any route takes.
+    private static let smallBodySize = 4096
+
     private let store: DatabaseStore
     private let workers: WorkerPool
     private let configuration: EndpointConfiguration
@@ -37,6 +40,10 @@ package final class PublicEndpoints: HTTPHandler {
 
     package func bodyHandling(for head: HTTPRequestHead) -> HTTPBodyHandling {
         if head.method == "OPTIONS" { return .refuse(CrossOrigin.preflight) }
+        // Whatever the route is, so little may come; `handle` refuses what is wrong.
+        if let length = head.contentLength, length <= UInt64(Self.smallBodySize) {
+            return .buffer(maximumBytes: Self.smallBodySize)
+        }
         do throws(HTTPFailure) {
             return .buffer(maximumBytes: maximumBodySize(of: try route(head).route))
         } catch {
@@ -50,7 +57,7 @@ package final class PublicEndpoints: HTTPHandler {
         case .pull: min(PullRequest.maximumSize, configuration.maximumBodySize)
         case .pipeline: configuration.maximumBodySize
         case .frames(let route): min(route.maximumBodySize, configuration.maximumBodySize)
-        case .health, .version, .probe: 4096
+        case .health, .version, .probe: Self.smallBodySize
         }
     }
 
