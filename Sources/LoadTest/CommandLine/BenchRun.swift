@@ -10,6 +10,7 @@ struct BenchRun {
     let console: Console
 
     func run() throws {
+        OpenFileLimit.raise()
         let workload = try command.makeWorkload(settings)
         let environment = try BenchEnvironment(settings)
         defer { environment.close() }

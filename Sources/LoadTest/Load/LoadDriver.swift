@@ -7,6 +7,7 @@ internal import Transport
 /// All of it happens on the loop's thread; what other threads may call says so.
 /// `@unchecked Sendable` for that reason.
 package final class LoadDriver: RunDriver, @unchecked Sendable {
+    private static let connectionsPerMillisecond = 64
     private static let restNanoseconds: UInt64 = 20_000_000
     private static let timeoutCheckNanoseconds: UInt64 = 250_000_000
 
@@ -68,7 +69,15 @@ package final class LoadDriver: RunDriver, @unchecked Sendable {
         if plan.end < .max { at(plan.end) { self.end() } }
         scheduleTimeoutCheck()
         guard schedule == nil else { return beginDue() }
-        for client in clients { beginNext(client) }
+        // Not all at once: connections beyond a listener's backlog would wait for a second.
+        for (index, client) in clients.enumerated() {
+            let delay = UInt64(index / Self.connectionsPerMillisecond) * 1_000_000
+            if delay == 0 {
+                beginNext(client)
+            } else {
+                at(plan.start + delay) { if client.state == .idle { self.beginNext(client) } }
+            }
+        }
     }
 
     private func end() {
@@ -79,7 +88,7 @@ package final class LoadDriver: RunDriver, @unchecked Sendable {
     /// Closed loop: the client's next operation, if there is to be one.
     private func beginNext(_ client: LoadClient) {
         let now = EventLoop.monotonicTime()
-        guard !isEnding, now < plan.end else { return end() }
+        guard !hasEnded, !isEnding, now < plan.end else { return end() }
         let isCounted = now >= plan.measuredFrom
         if isCounted, let tickets = plan.tickets, !tickets.take() { return end() }
         begin(client, dueAt: now, isCounted: isCounted)
