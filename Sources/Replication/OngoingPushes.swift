@@ -1,9 +1,10 @@
 package import Primitives
+package import Storage
 internal import Synchronization
 
 /// The frame pushes that are under way, and when somebody pushed last; those of all databases. Safe
 /// to use from any thread.
-package final class FramePushes: Sendable {
+package final class OngoingPushes: Sendable {
     private struct State {
         var staging: FrameStaging
         var unfinished: [DatabaseID: UnfinishedPushes] = [:]
@@ -43,17 +44,42 @@ package final class FramePushes: Sendable {
     }
 
     /// A generation of a database began in this process.
-    package func began(generation: UInt32, of database: DatabaseID) {
-        state.withLock { $0.unfinished[database, default: .init()].began(generation: generation) }
+    package func began(generation: UInt32, of database: Database) {
+        changeUnfinished(of: database) { $0.began(generation: generation) }
     }
 
-    package func unfinished(of database: DatabaseID) -> UnfinishedPushes {
-        state.withLock { $0.unfinished[database] ?? UnfinishedPushes() }
+    package func unfinished(of database: Database) -> UnfinishedPushes {
+        changeUnfinished(of: database) { _ in }
     }
 
-    /// Notes what clients of a database were told was taken.
-    func note(_ staged: StagedFrames, under baton: PushBaton, of database: DatabaseID) {
-        state.withLock { $0.unfinished[database, default: .init()].note(staged, under: baton) }
+    /// - Returns: them after the change.
+    @discardableResult
+    private func changeUnfinished(
+        of database: Database, _ change: (inout UnfinishedPushes) -> Void
+    ) -> UnfinishedPushes {
+        let id = database.databaseID
+        let isKnown = state.withLock { $0.unfinished[id] != nil }
+        // What this process notes from now on begins with what former ones did.
+        let found = isKnown ? UnfinishedPushes() : .init(found: database.unfinishedFrames)
+        return state.withLock { state in
+            change(&state.unfinished[id, default: found])
+            return state.unfinished[id, default: found]
+        }
+    }
+
+    /// Notes what the client of a push is about to be told was taken. Durable when it returns.
+    func willTake(
+        _ staged: StagedFrames, under baton: PushBaton, of database: Database
+    ) throws(StorageError) {
+        let unfinished = changeUnfinished(of: database) { $0.willTake(staged, under: baton) }
+        try database.noteUnfinished(unfinished.frames)
+    }
+
+    /// Notes that nothing else of a push is unfinished. Call when its commits are durable.
+    func took(_ staged: StagedFrames, under baton: PushBaton, of database: Database) {
+        let unfinished = changeUnfinished(of: database) { $0.took(staged, under: baton) }
+        // Where this cannot be written, clients send more again than they have to.
+        try? database.noteUnfinished(unfinished.frames)
     }
 
     /// Notes that somebody pushes to a database.
