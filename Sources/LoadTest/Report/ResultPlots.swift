@@ -8,7 +8,9 @@ enum ResultPlots {
             run.kinds.filter { $0.operations > 0 }.map { kind in
                 Plot.Line(
                     name: result.runs.count > 1 ? "run \(index + 1), \(kind.name)" : kind.name,
-                    points: kind.latency.curve.map { (nines($0.x), log10(max($0.y, 0.001))) })
+                    points: kind.latency.curve.map {
+                        (nines($0.x, of: kind.operations), log10(max($0.y, 0.001)))
+                    })
             }
         }
         let values = lines.flatMap { $0.points.map(\.y) }
@@ -17,17 +19,17 @@ enum ResultPlots {
         return Plot(
             xLabel: "percentile", yLabel: "latency",
             xTicks: [0, 50, 90, 99, 99.9, 99.99, 99.999].map {
-                .init(value: nines($0), text: label($0))
+                .init(value: nines($0, of: .max), text: label($0))
             },
             yTicks: decades(low, high),
             xRange: 0...max(lines.flatMap { $0.points.map(\.x) }.max() ?? 2, 1),
             yRange: low...high, lines: lines)
     }
 
-    /// 0 for 0 %, 1 for 90 %, 2 for 99 % ...
-    private static func nines(_ percent: Double) -> Double {
-        // A plot has to end somewhere.
-        min(-log10(max(1 - percent / 100, 1e-6)), 6)
+    /// 0 for 0 %, 1 for 90 %, 2 for 99 %, and so on; 100 % of n operations is where half an
+    /// operation is left.
+    private static func nines(_ percent: Double, of operations: Int) -> Double {
+        -log10(max(1 - percent / 100, 0.5 / Double(operations)))
     }
 
     private static func label(_ percent: Double) -> String {
