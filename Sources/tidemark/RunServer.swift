@@ -1,3 +1,4 @@
+internal import CommandLineOptions
 internal import Dispatch
 internal import Endpoints
 internal import Execution

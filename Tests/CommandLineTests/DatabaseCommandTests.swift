@@ -5,6 +5,7 @@ import SQLite
 import Synchronization
 import XCTest
 
+@testable import CommandLineOptions
 @testable import tidemark
 
 final class DatabaseCommandTests: XCTestCase {

@@ -2,6 +2,7 @@ import Primitives
 import SQLite
 import XCTest
 
+@testable import CommandLineOptions
 @testable import tidemark
 
 final class RemoteAdministrationTests: XCTestCase {

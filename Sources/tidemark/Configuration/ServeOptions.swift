@@ -1,3 +1,4 @@
+internal import CommandLineOptions
 internal import Logging
 
 /// The options of `tidemark serve`.
