@@ -2,6 +2,7 @@ package import Execution
 package import HTTP
 package import Logging
 internal import Primitives
+package import SQLStreams
 package import Storage
 internal import WireProtocol
 
@@ -10,7 +11,8 @@ internal import WireProtocol
 package final class PublicEndpoints: HTTPHandler {
     private enum Route {
         case health, version, probe
-        case pull, pipeline
+        case pull
+        case pipeline(PipelineRequest.Form)
         case frames(FrameRoute)
     }
 
@@ -27,14 +29,15 @@ package final class PublicEndpoints: HTTPHandler {
 
     package init(
         store: DatabaseStore, workers: WorkerPool, configuration: EndpointConfiguration,
-        logger: Logger
+        streams: StreamRegistry, logger: Logger
     ) {
         self.store = store
         self.workers = workers
         self.configuration = configuration
         self.logger = logger
         pull = PullEndpoint(configuration: configuration, workers: workers, logger: logger)
-        pipeline = PipelineEndpoint(configuration: configuration, logger: logger)
+        pipeline = PipelineEndpoint(
+            configuration: configuration, streams: streams, logger: logger)
         frameSync = FrameSyncEndpoint(options: configuration.frameSync, logger: logger)
     }
 
@@ -110,10 +113,12 @@ package final class PublicEndpoints: HTTPHandler {
         // Decompressing and parsing megabytes is no work for an event loop.
         workers.submit { [pipeline, frameSync] in
             Self.decode(request, limit: limit, responder) { body in
-                if case .frames(let route) = route {
+                switch route {
+                case .frames(let route):
                     frameSync.handle(route, body: body, lease: lease, responder: responder)
-                } else {
-                    pipeline.handle(body, lease: lease, responder: responder)
+                case .pipeline(let form):
+                    pipeline.handle(body, form: form, lease: lease, responder: responder)
+                case .pull, .health, .version, .probe: preconditionFailure("answered above")
                 }
             }
         }
@@ -164,7 +169,8 @@ package final class PublicEndpoints: HTTPHandler {
         case "/version": known = (.version, ["GET", "HEAD"])
         case "/v2": known = (.probe, ["GET", "HEAD"])
         case "/pull-updates": known = (.pull, ["POST"])
-        case "/v2/pipeline", "/v3/pipeline": known = (.pipeline, ["POST"])
+        case "/v2/pipeline", "/v3/pipeline": known = (.pipeline(.pipeline), ["POST"])
+        case "/v3/cursor": known = (.pipeline(.cursor), ["POST"])
         default:
             if let route = try FrameRoute(path: target.path, method: head.method) {
                 return (.frames(route), target.database)

@@ -5,10 +5,30 @@ internal import Synchronization
 /// A lane of width one is a database's writer: jobs run one after another in the order of their
 /// submission, and a waiting job holds no thread. A lane gives its thread back after every job,
 /// so a busy lane cannot starve the others.
+///
+/// A lane of width one can be held: a job that calls `hold` keeps the others waiting beyond its end,
+/// without a thread, until a job that came by `resume` has run and held it no more.
 package final class Lane: Sendable {
     private struct State {
         var waiting = Queue<WorkerPool.Job>()
         var runningCount = 0
+        var hold = Hold.none
+
+        mutating func next() -> WorkerPool.Job? {
+            guard case .resuming(let job) = hold else { return waiting.popFirst() }
+            hold = .none
+            return job
+        }
+    }
+
+    /// From `hold` to the beginning of the job that `resume` brings.
+    private enum Hold {
+        case none
+        /// The job that called `hold` still runs.
+        case held
+        /// It has ended: nothing runs, nobody is let in, and no thread waits.
+        case parked
+        case resuming(WorkerPool.Job)
     }
 
     private let pool: WorkerPool
@@ -44,17 +64,47 @@ package final class Lane: Sendable {
         return decision.accepted
     }
 
-    /// Jobs that wait or run.
+    /// Jobs that wait or run; a lane that is held counts as one that runs.
     package var count: Int { state.withLock { $0.waiting.count + $0.runningCount } }
 
-    private func runOne() {
-        if let job = state.withLock({ $0.waiting.popFirst() }) { job() }
-        let goesOn = state.withLock { state -> Bool in
-            if state.waiting.isEmpty {
-                state.runningCount -= 1
-                return false
+    /// Keeps the lane beyond the end of the job that calls this, until the job that `resume` brings.
+    package func hold() {
+        precondition(width == 1, "a lane that several jobs share cannot be held")
+        state.withLock { state in
+            guard case .none = state.hold, state.runningCount == 1 else {
+                preconditionFailure("only the running job holds its lane, and once")
             }
-            return true
+            state.hold = .held
+        }
+    }
+
+    /// Runs `job` next, in the place of the one that called `hold`, whether that has ended or not.
+    /// Call it once for each `hold`; the job may hold the lane again.
+    package func resume(_ job: @escaping WorkerPool.Job) {
+        let isParked = state.withLock { state -> Bool in
+            defer { state.hold = .resuming(job) }
+            switch state.hold {
+            case .held: return false
+            case .parked: return true
+            case .none, .resuming: preconditionFailure("nobody holds the lane")
+            }
+        }
+        if isParked { pool.submit { self.runOne() } }
+    }
+
+    private func runOne() {
+        if let job = state.withLock({ $0.next() }) { job() }
+        let goesOn = state.withLock { state -> Bool in
+            switch state.hold {
+            case .resuming: return true
+            case .held:
+                state.hold = .parked
+                return false
+            case .parked: preconditionFailure("a job ran on a lane that is held")
+            case .none:
+                if state.waiting.isEmpty { state.runningCount -= 1 }
+                return !state.waiting.isEmpty
+            }
         }
         if goesOn { pool.submit { self.runOne() } }
     }

@@ -30,8 +30,8 @@ package struct WriterSession {
 extension Database {
     /// Runs `job` as the database's only writer, after all writers that came before.
     ///
-    /// The job must leave no transaction open. It is not called if the database closes first:
-    /// then `refused` is.
+    /// The job leaves no transaction open, unless it holds the writer for it (`WriterSession.hold`).
+    /// It is not called if the database closes first: then `refused` is.
     package func write(
         _ job: @escaping @Sendable (WriterSession) -> Void,
         refused: @escaping @Sendable (StorageError) -> Void
@@ -41,12 +41,19 @@ extension Database {
                 refused(error)
                 return
             }
-            job(WriterSession(database: self))
-            precondition(writer.isAutocommit, "a job left its transaction open")
-            if !sharedFile.hasFailed { checkpointIfDue() }
-            if sharedFile.hasFailed { failed() }
+            perform(job)
         }
         if !isAccepted { refused(.queueFull(name)) }
+    }
+
+    /// On the writer lane.
+    func perform(_ job: (WriterSession) -> Void) {
+        isWriterHeld = false
+        job(WriterSession(database: self))
+        guard !isWriterHeld else { return }
+        precondition(writer.isAutocommit, "a job left its transaction open")
+        if !sharedFile.hasFailed { checkpointIfDue() }
+        if sharedFile.hasFailed { failed() }
     }
 
     /// Runs `job` with a connection that can only read.
