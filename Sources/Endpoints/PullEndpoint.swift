@@ -1,8 +1,9 @@
+internal import Codecs
 internal import Execution
-internal import HTTP
+package import HTTP
 internal import Logging
 internal import Primitives
-internal import Replication
+package import Replication
 internal import SQLStreams
 internal import Storage
 internal import Synchronization
@@ -10,6 +11,12 @@ internal import WireProtocol
 
 /// `POST /pull-updates`: docs/protocol.md, "Pull".
 struct PullEndpoint: Sendable {
+    /// What a client asks, and how it wants to be answered.
+    private struct Request: Sendable {
+        let message: PullRequest
+        let coding: ContentCoding?
+    }
+
     let answering: PullAnswering
     let queryTrace: QueryTrace
     let workers: WorkerPool
@@ -17,7 +24,9 @@ struct PullEndpoint: Sendable {
 
     init(configuration: EndpointConfiguration, workers: WorkerPool, logger: Logger) {
         self.workers = workers
-        answering = PullAnswering(longPollLimit: configuration.longPollLimit)
+        answering = PullAnswering(
+            longPollLimit: configuration.longPollLimit,
+            compressionLevel: configuration.compressionLevel)
         var limits = QueryTrace.Limits()
         limits.time = configuration.bootstrapQueryTimeout
         limits.pageCount = configuration.bootstrapQueryMaximumPages
@@ -25,11 +34,17 @@ struct PullEndpoint: Sendable {
         self.logger = logger
     }
 
-    func handle(_ body: [UInt8], lease: DatabaseLease, responder: any HTTPResponder) {
+    /// - Parameter coding: what the client wants its answer to be compressed with.
+    func handle(
+        _ body: [UInt8], coding: ContentCoding?, lease: DatabaseLease,
+        responder: any HTTPResponder
+    ) {
         do throws(PullRequestError) {
-            let request = try PullRequest(decoding: body)
+            let request = Request(message: try PullRequest(decoding: body), coding: coding)
             // A database that is not synced is refused below, whatever the query.
-            if let query = request.tracedQuery, !lease.database.settings.contains(.notSynced) {
+            if let query = request.message.tracedQuery,
+                !lease.database.settings.contains(.notSynced)
+            {
                 trace(query, of: request, lease: lease, responder: responder)
             } else {
                 respond(to: request, lease: lease, responder: responder, mayWait: true)
@@ -41,7 +56,7 @@ struct PullEndpoint: Sendable {
 
     /// Runs the query on a worker, then answers with the pages that it touched.
     private func trace(
-        _ query: String, of request: PullRequest, lease: DatabaseLease,
+        _ query: String, of request: Request, lease: DatabaseLease,
         responder: any HTTPResponder
     ) {
         logger.debug("bootstrap_query", [("database", lease.name.text)])
@@ -91,10 +106,10 @@ struct PullEndpoint: Sendable {
 
     /// On the caller's thread, an event loop perhaps, or on a worker if the disk may be waited for.
     private func respond(
-        to request: PullRequest, lease: DatabaseLease, traced: [PageNumber]? = nil,
+        to request: Request, lease: DatabaseLease, traced: [PageNumber]? = nil,
         responder: any HTTPResponder, mayWait: Bool
     ) {
-        guard request.concernsReplica else {
+        guard request.message.needsWorker else {
             return answer(request, lease: lease, responder: responder, mayWait: mayWait)
         }
         workers.submit {
@@ -103,16 +118,19 @@ struct PullEndpoint: Sendable {
     }
 
     private func answer(
-        _ request: PullRequest, lease: DatabaseLease, traced: [PageNumber]? = nil,
+        _ request: Request, lease: DatabaseLease, traced: [PageNumber]? = nil,
         responder: any HTTPResponder, mayWait: Bool
     ) {
         do throws(PullFailure) {
             switch try answering.answer(
-                request, lease: lease, traced: traced, mayWait: mayWait)
+                request.message, lease: lease, traced: traced, coding: request.coding,
+                mayWait: mayWait)
             {
-            case .unchanged(let header): responder.respond(Self.response(.chunk(header)))
+            case .unchanged(let header):
+                responder.respond(Self.response(.chunk(header), coding: nil))
             case .pages(let stream):
-                responder.respond(Self.response(.stream(stream, length: nil)))
+                responder.respond(
+                    Self.response(.stream(stream, length: nil), coding: stream.coding))
             case .wait(let commit, let duration):
                 wait(
                     for: duration, commit: commit, request: request, lease: lease,
@@ -130,7 +148,7 @@ struct PullEndpoint: Sendable {
     /// Holds the request until the head moves, the time is over, the client goes or the server
     /// stops; whichever comes first answers.
     private func wait(
-        for duration: Duration, commit: CommitNumber, request: PullRequest, lease: DatabaseLease,
+        for duration: Duration, commit: CommitNumber, request: Request, lease: DatabaseLease,
         responder: any HTTPResponder
     ) {
         let poll = LongPoll(database: lease.database) { reason in
@@ -145,9 +163,15 @@ struct PullEndpoint: Sendable {
 
     /// Always chunked: a client takes a body with Content-Length that is cut between two messages
     /// for a complete one.
-    private static func response(_ body: HTTPResponseBody) -> HTTPResponse {
-        HTTPResponse(
-            status: 200, headers: [("content-type", "application/protobuf")], body: body)
+    private static func response(
+        _ body: HTTPResponseBody, coding: ContentCoding?
+    ) -> HTTPResponse {
+        var headers = [
+            (name: "content-type", value: "application/protobuf"),
+            (name: "vary", value: "accept-encoding"),
+        ]
+        if let coding { headers.append(("content-encoding", coding.rawValue)) }
+        return HTTPResponse(status: 200, headers: headers, body: body)
     }
 }
 
@@ -200,8 +224,17 @@ private final class LongPoll: Sendable {
 }
 
 extension PageStream: HTTPBodySource {
-    package func nextChunk(maximumBytes: Int) throws -> [UInt8]? {
-        do throws(StorageError) { return try nextPiece(maximumBytes: maximumBytes) } catch {
+    package func nextChunk(maximumBytes: Int) throws -> HTTPBodyPiece? {
+        do throws(StorageError) {
+            guard let parts = try nextPiece(maximumBytes: maximumBytes) else { return nil }
+            return HTTPBodyPiece(
+                parts.map { part in
+                    switch part {
+                    case .bytes(let bytes): .bytes(bytes)
+                    case .region(let region): .region(region)
+                    }
+                })
+        } catch {
             throw error.refusal
         }
     }

@@ -1,4 +1,4 @@
-internal import Codecs
+package import Codecs
 package import Primitives
 package import Storage
 package import WireProtocol
@@ -24,13 +24,21 @@ package struct PullAnswering: Sendable {
     /// The longest that a long poll is held.
     package var longPollLimit: Duration
 
-    package init(longPollLimit: Duration) { self.longPollLimit = longPollLimit }
+    /// Of pages and bodies; 1 to 19.
+    package var compressionLevel: Int
+
+    package init(longPollLimit: Duration, compressionLevel: Int = 3) {
+        self.longPollLimit = longPollLimit
+        self.compressionLevel = compressionLevel
+    }
 
     /// - Parameters:
     ///   - traced: the pages that the request's query touches (`PullRequest.tracedQuery`).
+    ///   - coding: what the answer is to be compressed with, if the pages are not.
     ///   - mayWait: false once a long poll's time is over.
     package func answer(
-        _ request: PullRequest, lease: DatabaseLease, traced: [PageNumber]? = nil, mayWait: Bool
+        _ request: PullRequest, lease: DatabaseLease, traced: [PageNumber]? = nil,
+        coding: ContentCoding? = nil, mayWait: Bool
     ) throws(PullFailure) -> PullAnswer {
         let database = lease.database
         guard !database.settings.contains(.notSynced) else { throw .refused(.notSynced) }
@@ -56,7 +64,8 @@ package struct PullAnswering: Sendable {
             let newest = try database.snapshot()
             let plan = PullPlan(question, head: newest.revision.commit)
             let subject = PullSubject(
-                lease: lease, selection: selection, replica: client.replica)
+                lease: lease, selection: selection, replica: client.replica,
+                base: client.revision?.known, format: format(of: request, coding))
             return try perform(plan, subject, newest: newest)
         } catch let error as StorageError {
             if case .revisionGone = error { throw .refused(.revisionGone) }
@@ -66,6 +75,13 @@ package struct PullAnswering: Sendable {
         } catch {
             preconditionFailure("unexpected error type")
         }
+    }
+
+    private func format(of request: PullRequest, _ coding: ContentCoding?) -> PageFormat {
+        if request.encoding == .zstd {
+            return .compressedPages(level: compressionLevel, dictionary: nil)
+        }
+        return coding.map { .coded($0, level: compressionLevel) } ?? .framed
     }
 
     private func selection(
@@ -166,7 +182,12 @@ package struct PullAnswering: Sendable {
         _ pages: PullPlan.Pages, _ subject: PullSubject, newest: Snapshot
     ) -> PageStream {
         let list = subject.list(pages, of: newest)
-        guard let replica = subject.replica else { return stream(list, of: newest, subject) }
+        guard let replica = subject.replica else {
+            guard case .changed = pages, case .compressedPages(let level, _) = subject.format else {
+                return stream(list, of: newest, subject)
+            }
+            return changedStream(list(), of: newest, subject, level: level)
+        }
         let database = subject.lease.database
         let isWhole = pages == .all
         if case .selected = pages { return stream(list, of: newest, subject, replica: replica) }
@@ -177,8 +198,22 @@ package struct PullAnswering: Sendable {
             })
     }
 
+    /// Brings a client that has every page of its revision to the newest state.
+    private func changedStream(
+        _ list: PageList, of newest: Snapshot, _ subject: PullSubject, level: Int
+    ) -> PageStream {
+        var subject = subject
+        if case .listed(let changed) = list {
+            // It can be read for as long as no checkpoint went past it.
+            let old = subject.base.flatMap { try? subject.lease.database.snapshot(at: $0) }
+            let dictionary = old.flatMap { PageDictionary(changed: changed, of: $0) }
+            subject.format = .compressedPages(level: level, dictionary: dictionary)
+        }
+        return stream({ list }, of: newest, subject)
+    }
+
     private func stream(
-        _ pages: @escaping @Sendable () -> PageStream.PageList, of snapshot: Snapshot,
+        _ pages: @escaping @Sendable () -> PageList, of snapshot: Snapshot,
         _ subject: PullSubject, replica: ReplicaID? = nil,
         willEnd: @escaping @Sendable () throws(StorageError) -> Void = {},
         ended: @escaping @Sendable () -> Void = {}
@@ -187,14 +222,22 @@ package struct PullAnswering: Sendable {
         return PageStream(
             lease: subject.lease, snapshot: snapshot,
             header: Self.header(
-                revision.carrying(replica: replica ?? revision.replica), snapshot.databaseSize),
-            willEnd: willEnd, onClose: { isComplete in if isComplete { ended() } }, pages: pages)
+                revision.carrying(replica: replica ?? revision.replica), snapshot.databaseSize,
+                subject.format),
+            format: subject.format, willEnd: willEnd,
+            onClose: { isComplete in if isComplete { ended() } }, pages: pages)
     }
 
-    private static func header(_ revision: Revision, _ databaseSize: UInt32) -> [UInt8] {
-        PullResponseHeader(
-            serverRevision: revision.wire, databaseSize: UInt64(databaseSize)
-        ).framedBytes()
+    private static func header(
+        _ revision: Revision, _ databaseSize: UInt32, _ format: PageFormat = .framed
+    ) -> [UInt8] {
+        var header = PullResponseHeader(
+            serverRevision: revision.wire, databaseSize: UInt64(databaseSize))
+        if case .compressedPages(let level, let dictionary) = format {
+            header.encoding = .zstd(
+                level: Int32(level), dictionary: dictionary?.pages.map(\.id) ?? [])
+        }
+        return header.framedBytes()
     }
 }
 
@@ -203,11 +246,14 @@ private struct PullSubject: Sendable {
     let lease: DatabaseLease
     let selection: PageSelection?
     let replica: ReplicaID?
+    /// What it says it has, if that is known.
+    let base: Revision?
+    var format: PageFormat
 
     /// The pages that a plan means; made when it is called, which may take a while.
     func list(
         _ pages: PullPlan.Pages, of snapshot: Snapshot
-    ) -> @Sendable () -> PageStream.PageList {
+    ) -> @Sendable () -> PageList {
         let databaseSize = snapshot.databaseSize
         let selection = selection
         let database = lease.database

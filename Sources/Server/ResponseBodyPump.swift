@@ -6,7 +6,7 @@ internal import Synchronization
 /// exactly once, also when the client goes away in the middle of a call.
 final class ResponseBodyPump: Sendable {
     enum Outcome: Sendable {
-        case chunk([UInt8])
+        case chunk(HTTPBodyPiece)
         case end
         case failed(any Error)
     }
