@@ -113,21 +113,23 @@ struct PullEndpoint: Sendable {
             return answer(request, lease: lease, responder: responder, mayWait: mayWait)
         }
         workers.submit {
-            answer(request, lease: lease, traced: traced, responder: responder, mayWait: mayWait)
+            answer(
+                request, lease: lease, traced: traced, responder: responder, mayWait: mayWait,
+                isOnWorker: true)
         }
     }
 
     private func answer(
         _ request: Request, lease: DatabaseLease, traced: [PageNumber]? = nil,
-        responder: any HTTPResponder, mayWait: Bool
+        responder: any HTTPResponder, mayWait: Bool, isOnWorker: Bool = false
     ) {
         do throws(PullFailure) {
             switch try answering.answer(
                 request.message, lease: lease, traced: traced, coding: request.coding,
-                mayWait: mayWait)
+                mayWait: mayWait, mayRead: isOnWorker)
             {
-            case .unchanged(let header):
-                responder.respond(Self.response(.chunk(header), coding: nil))
+            case .whole(let body, let coding):
+                responder.respond(Self.response(.chunk(body), coding: coding))
             case .pages(let stream):
                 responder.respond(
                     Self.response(.stream(stream, length: nil), coding: stream.coding))
@@ -152,8 +154,15 @@ struct PullEndpoint: Sendable {
         responder: any HTTPResponder
     ) {
         let poll = LongPoll(database: lease.database) { reason in
-            guard reason != .clientGone else { return }
-            respond(to: request, lease: lease, responder: responder, mayWait: false)
+            switch reason {
+            case .clientGone: break
+            case .headMoved:
+                answer(
+                    request, lease: lease, responder: responder, mayWait: false,
+                    isOnWorker: true)
+            case .headHadMoved, .timeOver:
+                respond(to: request, lease: lease, responder: responder, mayWait: false)
+            }
         }
         responder.onClientGone { poll.end(.clientGone) }
         responder.onShutdown { poll.end(.timeOver) }
@@ -186,7 +195,13 @@ private final class ClientPresence: Sendable {
 
 /// One held request. Ends once, for one reason.
 private final class LongPoll: Sendable {
-    enum Reason { case headMoved, timeOver, clientGone }
+    enum Reason {
+        /// Called on a worker.
+        case headMoved
+        /// Before the wait began.
+        case headHadMoved
+        case timeOver, clientGone
+    }
 
     private struct State {
         var waiter: Database.WaiterID?
@@ -204,7 +219,7 @@ private final class LongPoll: Sendable {
 
     func begin(commit: CommitNumber) {
         let waiter = database.whenHead(differsFrom: commit) { self.end(.headMoved) }
-        guard let waiter else { return end(.headMoved) }
+        guard let waiter else { return end(.headHadMoved) }
         let isOver = state.withLock { state -> Bool in
             state.waiter = waiter
             return state.isOver
@@ -233,7 +248,7 @@ extension PageStream: HTTPBodySource {
                     case .bytes(let bytes): .bytes(bytes)
                     case .region(let region): .region(region)
                     }
-                })
+                }, isLast: isAtEnd)
         } catch {
             throw error.refusal
         }

@@ -19,9 +19,13 @@ package struct HTTPBodyPiece: Sendable {
     package let parts: [Part]
     /// In bytes.
     package let count: Int
+    /// Nothing comes behind it, so that the source is not asked again, only closed. A source need
+    /// not know.
+    package let isLast: Bool
 
-    package init(_ parts: [Part]) {
+    package init(_ parts: [Part], isLast: Bool = false) {
         self.parts = parts
+        self.isLast = isLast
         count = parts.reduce(0) { $0 + $1.count }
     }
 

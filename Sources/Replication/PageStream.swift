@@ -30,7 +30,7 @@ package final class PageStream: @unchecked Sendable {
     private var pages: PageList?
     private var next = 0
     private let willEnd: @Sendable () throws(StorageError) -> Void
-    private let onClose: @Sendable (_ isComplete: Bool) -> Void
+    private let onClose: (@Sendable (_ isComplete: Bool) -> Void)?
 
     /// Bytes of files that are given out at a time, about.
     private static let regionPieceSize = 16 << 20
@@ -39,12 +39,13 @@ package final class PageStream: @unchecked Sendable {
     ///   - header: the framed header message.
     ///   - format: of what comes behind it, and of all if it is a coding of the whole body.
     ///   - willEnd: called before the last piece is handed out; if it fails, that piece is not.
-    ///   - onClose: called once, when the stream is let go of.
+    ///   - onClose: called once, when the stream is let go of. The client is then known to have
+    ///     taken most of it, so the stream does not say beforehand that it is at its end.
     ///   - listPages: the pages to send. Called by the first piece.
     package init(
         lease: DatabaseLease, snapshot: Snapshot, header: [UInt8], format: PageFormat = .framed,
         willEnd: @escaping @Sendable () throws(StorageError) -> Void = {},
-        onClose: @escaping @Sendable (_ isComplete: Bool) -> Void = { _ in },
+        onClose: (@Sendable (_ isComplete: Bool) -> Void)? = nil,
         pages listPages: @escaping @Sendable () -> PageList
     ) {
         self.lease = lease
@@ -86,10 +87,27 @@ package final class PageStream: @unchecked Sendable {
         return parts
     }
 
+    /// No piece is left, and nobody needs to see that the last one was taken.
+    package var isAtEnd: Bool { onClose == nil && header == nil && next == pages?.count }
+
+    /// All of it, if that is few pages; nil, and nothing has happened, if it is more.
+    package func wholeBody(maximumPageCount: Int) throws(StorageError) -> [UInt8]? {
+        let pages = self.pages ?? listPages()
+        self.pages = pages
+        guard onClose == nil, pages.count <= maximumPageCount, !hasImage(of: pages) else {
+            return nil
+        }
+        var body: [UInt8] = []
+        while let parts = try nextPiece(maximumBytes: .max) {
+            for case .bytes(let bytes) in parts { body = body.isEmpty ? bytes : body + bytes }
+        }
+        return body
+    }
+
     /// Lets go of the snapshot. Call once.
     package func close() {
         snapshot.release()
-        onClose(header == nil && next == pages?.count)
+        onClose?(header == nil && next == pages?.count)
     }
 
     // MARK: pages from the image

@@ -12,8 +12,8 @@ package enum PullFailure: Error {
 
 /// The answer to a pull.
 package enum PullAnswer: Sendable {
-    /// The bytes of a header without pages.
-    case unchanged([UInt8])
+    /// All bytes of the body.
+    case whole([UInt8], coding: ContentCoding?)
     case pages(PageStream)
     /// Hold the request; plan again when the head differs from `commit` or `duration` is over.
     case wait(commit: CommitNumber, duration: Duration)
@@ -27,6 +27,10 @@ package struct PullAnswering: Sendable {
     /// Of pages and bodies; 1 to 19.
     package var compressionLevel: Int
 
+    private let recent = RecentAnswer()
+    /// Answers with up to so many pages are made in one go.
+    private static let smallPageCount = 16
+
     package init(longPollLimit: Duration, compressionLevel: Int = 3) {
         self.longPollLimit = longPollLimit
         self.compressionLevel = compressionLevel
@@ -36,9 +40,10 @@ package struct PullAnswering: Sendable {
     ///   - traced: the pages that the request's query touches (`PullRequest.tracedQuery`).
     ///   - coding: what the answer is to be compressed with, if the pages are not.
     ///   - mayWait: false once a long poll's time is over.
+    ///   - mayRead: the caller may wait for the disk, so that a small answer is made at once.
     package func answer(
         _ request: PullRequest, lease: DatabaseLease, traced: [PageNumber]? = nil,
-        coding: ContentCoding? = nil, mayWait: Bool
+        coding: ContentCoding? = nil, mayWait: Bool, mayRead: Bool = false
     ) throws(PullFailure) -> PullAnswer {
         let database = lease.database
         guard !database.settings.contains(.notSynced) else { throw .refused(.notSynced) }
@@ -51,13 +56,21 @@ package struct PullAnswering: Sendable {
                 clientRevision: client.revision, hasSelection: selection != nil,
                 longPoll: mayWait ? min(requested, longPollLimit) : .zero)
             let head = try database.openHead()
+            let format = format(of: request, coding)
+            var key: RecentAnswer.Key?
             switch PullPlan(question, head: head.revision.commit) {
             case .wait(let duration):
                 return .wait(commit: head.revision.commit, duration: duration)
             case .unchanged:
-                return .unchanged(
+                return .whole(
                     Self.header(
-                        head.revision.carrying(replica: client.replica), head.databaseSize))
+                        head.revision.carrying(replica: client.replica), head.databaseSize),
+                    coding: nil)
+            case .newest(.changed(let commit)):
+                guard mayRead, client.replica == nil, case .framed = format else { break }
+                let wanted = RecentAnswer.Key(from: commit, to: head.revision)
+                if let body = recent.body(wanted) { return .whole(body, coding: nil) }
+                key = wanted
             case .refuse, .begin, .newest, .revision, .missing: break
             }
             // Taken before the plan, so that what the plan calls the head is what it serves.
@@ -65,8 +78,10 @@ package struct PullAnswering: Sendable {
             let plan = PullPlan(question, head: newest.revision.commit)
             let subject = PullSubject(
                 lease: lease, selection: selection, replica: client.replica,
-                base: client.revision?.known, format: format(of: request, coding))
-            return try perform(plan, subject, newest: newest)
+                base: client.revision?.known, format: format)
+            let answer = try perform(plan, subject, newest: newest)
+            guard mayRead, case .pages(let stream) = answer else { return answer }
+            return try whole(stream, key: newest.revision == key?.to ? key : nil) ?? answer
         } catch let error as StorageError {
             if case .revisionGone = error { throw .refused(.revisionGone) }
             throw .storage(error)
@@ -74,6 +89,20 @@ package struct PullAnswering: Sendable {
             throw .refused(refusal)
         } catch {
             preconditionFailure("unexpected error type")
+        }
+    }
+
+    /// A small answer, made and kept for others who ask the same.
+    private func whole(_ stream: PageStream, key: RecentAnswer.Key?) throws -> PullAnswer? {
+        do {
+            guard let body = try stream.wholeBody(maximumPageCount: Self.smallPageCount)
+            else { return nil }
+            stream.close()
+            if let key { recent.keep(body, for: key) }
+            return .whole(body, coding: stream.coding)
+        } catch {
+            stream.close()
+            throw error
         }
     }
 
@@ -145,9 +174,10 @@ package struct PullAnswering: Sendable {
         case .wait(let duration):
             return .wait(commit: newest.revision.commit, duration: duration)
         case .unchanged:
-            return .unchanged(
+            return .whole(
                 Self.header(
-                    newest.revision.carrying(replica: subject.replica), newest.databaseSize))
+                    newest.revision.carrying(replica: subject.replica), newest.databaseSize),
+                coding: nil)
         case .begin(let pages):
             let (snapshot, id) = try database.beginReplica()
             let list = subject.list(pages, of: snapshot)
@@ -216,16 +246,18 @@ package struct PullAnswering: Sendable {
         _ pages: @escaping @Sendable () -> PageList, of snapshot: Snapshot,
         _ subject: PullSubject, replica: ReplicaID? = nil,
         willEnd: @escaping @Sendable () throws(StorageError) -> Void = {},
-        ended: @escaping @Sendable () -> Void = {}
+        ended: (@Sendable () -> Void)? = nil
     ) -> PageStream {
         let revision = snapshot.revision
+        var onClose: (@Sendable (Bool) -> Void)?
+        if let ended { onClose = { isComplete in if isComplete { ended() } } }
         return PageStream(
             lease: subject.lease, snapshot: snapshot,
             header: Self.header(
                 revision.carrying(replica: replica ?? revision.replica), snapshot.databaseSize,
                 subject.format),
             format: subject.format, willEnd: willEnd,
-            onClose: { isComplete in if isComplete { ended() } }, pages: pages)
+            onClose: onClose, pages: pages)
     }
 
     private static func header(

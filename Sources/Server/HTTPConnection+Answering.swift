@@ -101,7 +101,9 @@ extension HTTPConnection {
         guard socket.isOpen, stream?.pump === pump else { return }
         stream?.isAwaitingChunk = false
         switch outcome {
-        case .chunk(let piece): sendChunk(piece)
+        case .chunk(let piece):
+            sendChunk(piece)
+            if piece.isLast, stream?.pump === pump { endStream() }
         case .end: endStream()
         case .failed(let error as HTTPRefusal):
             failStream(error.cause, answering: error.response)
