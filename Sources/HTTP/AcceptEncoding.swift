@@ -10,7 +10,7 @@ package enum AcceptEncoding {
     package static func choice(of available: [String], in headers: HTTPHeaders) -> String? {
         // Most clients name none, and to find that out must not cost more than to answer them.
         let fields = headers.fields.lazy.filter { $0.name == "accept-encoding" }
-        guard fields.contains(where: { mayName(available, in: $0.value.utf8) }) else { return nil }
+        guard fields.contains(where: { mayName(available, in: $0.value) }) else { return nil }
         var weights: [String: Int] = [:]
         for field in fields {
             for member in field.value.split(separator: ",") {
@@ -30,20 +30,13 @@ package enum AcceptEncoding {
     }
 
     /// False if none of the codings is in the text.
-    private static func mayName(_ available: [String], in text: String.UTF8View) -> Bool {
-        available.contains { coding in
-            var matchedCount = 0
-            let name = coding.utf8
-            var next = name.startIndex
-            for byte in text {
-                if byte | 0x20 != name[next] {
-                    next = name.startIndex
-                    matchedCount = 0
-                    guard byte | 0x20 == name[next] else { continue }
-                }
-                matchedCount += 1
-                next = name.index(after: next)
-                if matchedCount == name.count { return true }
+    private static func mayName(_ available: [String], in text: String) -> Bool {
+        let text = text.utf8Span.span
+        return available.contains { coding in
+            let name = coding.utf8Span.span
+            guard name.count <= text.count else { return false }
+            for start in 0...(text.count - name.count) where text[start] | 0x20 == name[0] {
+                if name.indices.allSatisfy({ text[start + $0] | 0x20 == name[$0] }) { return true }
             }
             return false
         }

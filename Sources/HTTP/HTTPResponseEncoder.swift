@@ -53,7 +53,10 @@ package enum HTTPResponseEncoder {
     /// A value may quote what a client sent; a line end in it must not begin a new field (response
     /// splitting), so it goes out as a space. A name that is not a token is a mistake of ours.
     private static func appendField(name: String, value: String, to bytes: inout [UInt8]) {
-        guard !name.isEmpty, name.utf8.allSatisfy(HTTPByteClass.isToken) else {
+        let nameBytes = name.utf8Span.span
+        guard !nameBytes.isEmpty,
+            nameBytes.indices.allSatisfy({ HTTPByteClass.isToken(nameBytes[$0]) })
+        else {
             assertionFailure("not the name of a header field: \(name)")
             return
         }
@@ -61,13 +64,10 @@ package enum HTTPResponseEncoder {
         bytes.append("\r\n")
         bytes.append(contentsOf: name.utf8)
         bytes.append(": ")
-        if value.utf8.allSatisfy(HTTPByteClass.isFieldValue) {
-            bytes.append(contentsOf: value.utf8)
-        } else {
-            bytes.append(
-                contentsOf: value.utf8.lazy.map {
-                    HTTPByteClass.isFieldValue($0) ? $0 : HTTPByteClass.space
-                })
+        let start = bytes.count
+        bytes.append(contentsOf: value.utf8)
+        for index in start..<bytes.count where !HTTPByteClass.isFieldValue(bytes[index]) {
+            bytes[index] = HTTPByteClass.space
         }
     }
 
@@ -76,7 +76,17 @@ package enum HTTPResponseEncoder {
     /// - Parameter count: of the chunk, in bytes; not 0, which would end the body.
     package static func chunkPrefix(count: Int, isFirst: Bool) -> [UInt8] {
         precondition(count > 0)
-        return Array("\(isFirst ? "" : "\r\n")\(String(count, radix: 16))\r\n".utf8)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(20)
+        if !isFirst { bytes.append("\r\n") }
+        var shift = (Int.bitWidth - count.leadingZeroBitCount - 1) & ~3
+        while shift >= 0 {
+            let digit = UInt8(truncatingIfNeeded: count >> shift) & 0xF
+            bytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+            shift -= 4
+        }
+        bytes.append("\r\n")
+        return bytes
     }
 
     /// What ends a chunked body.

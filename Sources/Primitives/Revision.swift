@@ -135,6 +135,14 @@ package struct Revision: Hashable, Sendable {
 
     private static let maximumWireSize = 4 + 32 + 3 + 3 * 16
 
+    /// Whether a text may be a revision with a replica's name; cheaper than to read it.
+    package static func mayNameReplica(wire: String) -> Bool {
+        let text = wire.utf8Span.span
+        var dotCount = 0
+        for index in text.indices where text[index] == UInt8(ascii: ".") { dotCount += 1 }
+        return dotCount == 4
+    }
+
     package func carrying(replica: ReplicaID?) -> Revision {
         Revision(databaseID: databaseID, epoch: epoch, commit: commit, replica: replica)
     }

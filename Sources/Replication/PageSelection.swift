@@ -44,7 +44,8 @@ extension PullRequest {
         if serverRevision.isEmpty && clientRevision.isEmpty {
             return !selector.isEmpty || !querySelector.isEmpty
         }
-        return [serverRevision, clientRevision].contains { Revision(wire: $0)?.replica != nil }
+        return Revision.mayNameReplica(wire: serverRevision)
+            || Revision.mayNameReplica(wire: clientRevision)
     }
 
     /// Whether the answer takes more than an event loop has time for.

@@ -86,6 +86,7 @@ extension PullRequest {
     private static func text(
         _ data: ProtobufCBinaryData, of field: StaticString
     ) throws(PullRequestError) -> String {
+        if unsafe data.len == 0 { return "" }
         guard let text = unsafe String(validating: UnsafeBufferPointer(data), as: UTF8.self) else {
             throw .invalidUTF8(field: field.description)
         }

@@ -108,19 +108,19 @@ class Tidemark:
 class Nginx:
     name = "nginx"
 
-    def __init__(self, folder):
+    def __init__(self, folder, locations="", workers="auto"):
         self.port = free_port()
         configuration = folder / "nginx.conf"
         configuration.write_text(f"""
             daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
-            worker_processes auto;
+            worker_processes {workers};
             events {{ worker_connections 1024; }}
             http {{
                 access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000;
                 client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
                 fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u;
                 scgi_temp_path {folder}/s;
-                server {{ listen 127.0.0.1:{self.port}; root {folder}/www; }}
+                server {{ listen 127.0.0.1:{self.port}; root {folder}/www; {locations} }}
             }}""")
         if os.geteuid() == 0:
             configuration.write_text("user root;" + configuration.read_text())

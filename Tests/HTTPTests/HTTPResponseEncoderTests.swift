@@ -44,6 +44,11 @@ final class HTTPResponseEncoderTests: XCTestCase {
             + HTTPResponseEncoder.finalChunk(isFirst: false)
         XCTAssertEqual(String(decoding: bytes, as: UTF8.self), "ff\r\n\r\n1\r\n\r\n0\r\n\r\n")
         XCTAssertEqual(HTTPResponseEncoder.finalChunk(isFirst: true), Array("0\r\n\r\n".utf8))
+        for count in [1, 15, 16, 17, 4095, 4096, 0x12345, 1 << 28, .max] {
+            XCTAssertEqual(
+                HTTPResponseEncoder.chunkPrefix(count: count, isFirst: true),
+                Array("\(String(count, radix: 16))\r\n".utf8))
+        }
     }
 
     func testFailureBodyIsJSONWhateverTheText() throws {

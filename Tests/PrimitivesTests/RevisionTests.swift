@@ -44,4 +44,12 @@ final class RevisionTests: XCTestCase {
         ]
         for row in rows { XCTAssertNil(Revision(wire: row), String(row.prefix(80))) }
     }
+
+    func testWhoMayBeAReplicaIsSeenWithoutReading() {
+        XCTAssertTrue(
+            Revision.mayNameReplica(wire: Self.revision.carrying(replica: ReplicaID(0)).wire))
+        for wire in ["", ".....", Self.revision.wire] {
+            XCTAssertFalse(Revision.mayNameReplica(wire: wire), wire)
+        }
+    }
 }
