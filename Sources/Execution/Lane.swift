@@ -3,27 +3,38 @@ internal import Synchronization
 /// A fair, bounded queue of jobs on a `WorkerPool`, of which at most `width` run at a time.
 ///
 /// A lane of width one is a database's writer: jobs run one after another in the order of their
-/// submission, and a waiting job holds no thread. A lane gives its thread back after every job,
-/// so a busy lane cannot starve the others.
+/// submission, and a waiting job holds no thread. A thread that has come to a lane runs some of
+/// its jobs one after another, because a change of threads costs more than a short job; then it
+/// goes to the end of the pool's list, so a busy lane cannot starve the others.
 package final class Lane: Sendable {
     private struct State {
         var waiting = Queue<WorkerPool.Job>()
         var runningCount = 0
     }
 
+    /// What a thread does before it gives others a turn; whichever comes first.
+    private static let turnJobCount = 64
+    private static let turnTime = Duration.milliseconds(2)
+
     private let pool: WorkerPool
     private let width: Int
     private let limit: Int
+    private let whenLeft: WorkerPool.Job?
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - width: how many jobs may run at the same time, at least 1.
     ///   - limit: how many jobs may wait; `submit` refuses more.
-    package init(pool: WorkerPool, width: Int = 1, limit: Int = .max) {
+    ///   - whenLeft: called by a thread that has left the lane because no job was waiting; others
+    ///     may be at work in the lane by then.
+    package init(
+        pool: WorkerPool, width: Int = 1, limit: Int = .max, whenLeft: WorkerPool.Job? = nil
+    ) {
         precondition(width > 0)
         self.pool = pool
         self.width = width
         self.limit = limit
+        self.whenLeft = whenLeft
     }
 
     /// Adds a job behind those that wait. False, and the job is dropped, if the lane is full.
@@ -40,22 +51,36 @@ package final class Lane: Sendable {
             state.runningCount += 1
             return (true, true)
         }
-        if decision.start { pool.submit { self.runOne() } }
+        if decision.start { pool.submit { self.takeTurn() } }
         return decision.accepted
     }
 
     /// Jobs that wait or run.
     package var count: Int { state.withLock { $0.waiting.count + $0.runningCount } }
 
-    private func runOne() {
-        if let job = state.withLock({ $0.waiting.popFirst() }) { job() }
-        let goesOn = state.withLock { state -> Bool in
-            if state.waiting.isEmpty {
-                state.runningCount -= 1
-                return false
+    /// Whether a job waits behind those that run.
+    package var hasWaiting: Bool { state.withLock { !$0.waiting.isEmpty } }
+
+    private func takeTurn() {
+        let end = ContinuousClock.now + Self.turnTime
+        var count = 0
+        while let job = nextJob() {
+            job()
+            count += 1
+            if count == Self.turnJobCount || ContinuousClock.now >= end {
+                pool.submit { self.takeTurn() }
+                return
             }
-            return true
         }
-        if goesOn { pool.submit { self.runOne() } }
+        whenLeft?()
+    }
+
+    /// Nil if none waits; then the thread has left the lane.
+    private func nextJob() -> WorkerPool.Job? {
+        state.withLock { state in
+            if let job = state.waiting.popFirst() { return job }
+            state.runningCount -= 1
+            return nil
+        }
     }
 }

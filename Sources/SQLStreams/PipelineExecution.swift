@@ -34,35 +34,31 @@ package struct PipelineExecution: Sendable {
                 if outcome.isConnectionDirty { connection.close() }
                 if case .failure(.needsWriter) = outcome.body {
                     runOnWriter(request, lease: lease, completion: completion)
-                } else {
-                    completion(outcome.body.mapError(Self.failure))
+                    return nil
                 }
-            }, refused: { completion(.failure(.storage($0))) })
+                return outcome.body
+            }, completion: { completion(Self.answer($0)) })
     }
 
     private func runOnWriter(
         _ request: PipelineRequest, lease: DatabaseLease, completion: @escaping Completion
     ) {
         lease.database.write(
-            { session in
-                do throws(StorageError) {
-                    // Also for a request that turns out to write nothing: no commit may find
-                    // its epoch missing.
-                    try session.prepareToWrite()
-                    let outcome = PipelineRunner(
-                        connection: session.connection,
-                        role: .writer(
-                            prepareToWrite: { try session.prepareToWrite() },
-                            checkpoint: { try session.checkpoint($0) }),
-                        options: options(for: lease),
-                        rejectedChanges: SessionRejectedChanges(session)
-                    ).run(request)
-                    if outcome.isConnectionDirty { try session.replaceConnection() }
-                    completion(outcome.body.mapError(Self.failure))
-                } catch {
-                    completion(.failure(.storage(error)))
-                }
-            }, refused: { completion(.failure(.storage($0))) })
+            { session throws(StorageError) in
+                // Also for a request that turns out to write nothing: no commit may find
+                // its epoch missing.
+                try session.prepareToWrite()
+                let outcome = PipelineRunner(
+                    connection: session.connection,
+                    role: .writer(
+                        prepareToWrite: { try session.prepareToWrite() },
+                        checkpoint: { try session.checkpoint($0) }),
+                    options: options(for: lease),
+                    rejectedChanges: SessionRejectedChanges(session)
+                ).run(request)
+                if outcome.isConnectionDirty { try session.replaceConnection() }
+                return outcome.body
+            }, completion: { completion(Self.answer($0)) })
     }
 
     private func options(for lease: DatabaseLease) -> PipelineRunner.Options {
@@ -73,9 +69,15 @@ package struct PipelineExecution: Sendable {
         return options
     }
 
-    private static func failure(_ error: PipelineRunnerError) -> Failure {
-        if case .storage(let cause as StorageError) = error { return .storage(cause) }
-        return .pipeline(error)
+    private static func answer(
+        _ result: Result<Result<[UInt8], PipelineRunnerError>, StorageError>
+    ) -> Result<[UInt8], Failure> {
+        switch result {
+        case .failure(let error): .failure(.storage(error))
+        case .success(.failure(.storage(let cause as StorageError))): .failure(.storage(cause))
+        case .success(.failure(let error)): .failure(.pipeline(error))
+        case .success(.success(let body)): .success(body)
+        }
     }
 }
 
