@@ -2,8 +2,8 @@ package import SQLite
 package import Storage
 package import WireProtocol
 
-/// Runs SQL pipelines against an open database: on a reader if the request only reads, else on
-/// the writer, behind all writers that came before.
+/// Runs SQL pipelines against an open database: on a reader if the request only reads, which is
+/// tried where it is not plain to see, else on the writer, behind all writers that came before.
 package struct PipelineExecution: Sendable {
     package enum Failure: Error {
         case pipeline(PipelineRunnerError)
@@ -21,7 +21,7 @@ package struct PipelineExecution: Sendable {
     package func run(
         _ request: PipelineRequest, lease: DatabaseLease, completion: @escaping Completion
     ) {
-        if request.beginsWithWrite {
+        if request.plainlyWrites {
             runOnWriter(request, lease: lease, completion: completion)
             return
         }
@@ -78,16 +78,6 @@ package struct PipelineExecution: Sendable {
         case .success(.failure(let error)): .failure(.pipeline(error))
         case .success(.success(let body)): .success(body)
         }
-    }
-}
-
-extension PipelineRequest {
-    /// Pushes begin so: they need not be tried on a reader first.
-    fileprivate var beginsWithWrite: Bool {
-        guard case .batch(let batch)? = requests.first,
-            let sql = batch.steps.first?.statement.text.sql
-        else { return false }
-        return sql == "BEGIN IMMEDIATE"
     }
 }
 

@@ -18,6 +18,7 @@ extension Database {
         isFailureSettled = true
         logger.error("database_failed", [("database", name.text)])
         beginClosing(.databaseFailed(name))
+        state.withLock { $0.commits.stop() }
         // Its commits are durable, or they are lost with the others.
         awaitRunningFlush()
         let lost = state.withLock { $0.commits.fail() }

@@ -65,9 +65,17 @@ extension Database {
     /// Makes everything durable, on the writer lane: behind it the tip is the head, until the lane
     /// writes again, and all answers to what was written are given.
     func flushPending() throws(StorageError) {
-        awaitRunningFlush()
-        if state.withLock({ $0.commits.beginFlush() }) { performFlush() }
-        if state.withLock({ $0.commits.hasFailed }) { throw .databaseFailed(name) }
+        while true {
+            awaitRunningFlush()
+            let (mustFlush, hasFailed, isDone) = state.withLock { state in
+                let isDone = !state.commits.hasPending && !state.commits.isFlushing
+                return (state.commits.beginFlush(), state.commits.hasFailed, isDone)
+            }
+            if hasFailed { throw .databaseFailed(name) }
+            if isDone { return }
+            // If another thread was first, its flush is awaited.
+            if mustFlush { performFlush() }
+        }
     }
 
     /// Waits until no flush runs, however it ends. On the writer lane.

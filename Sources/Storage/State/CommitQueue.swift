@@ -17,6 +17,8 @@ package struct CommitQueue<Commit, Answer> {
     package private(set) var tip: CommitNumber
     /// Nothing becomes durable any more.
     package private(set) var hasFailed = false
+    /// What is not durable is known to be lost.
+    private var isOver = false
     /// A flush runs, or what it made durable is being handed out.
     package private(set) var isFlushing = false
     /// Those after `head`, in order.
@@ -68,7 +70,7 @@ package struct CommitQueue<Commit, Answer> {
     package mutating func add(_ answer: Answer) -> Standing {
         let seen = isShowing ? tip.next : tip
         if seen <= head { return .ready }
-        if hasFailed { return .lost }
+        if isOver { return .lost }
         answers.append((seen, answer))
         return .waiting
     }
@@ -123,13 +125,17 @@ package struct CommitQueue<Commit, Answer> {
         hasFailed = true
     }
 
+    /// A write failed: no flush begins any more. One that runs may still succeed; then `fail` must
+    /// follow.
+    package mutating func stop() { hasFailed = true }
+
     /// A flush or a write failed: what is not durable is lost.
     ///
-    /// - Precondition: no flush runs.
+    /// - Precondition: no flush runs, and none can begin.
     /// - Returns: the answers that must not be given.
     package mutating func fail() -> [Answer] {
-        precondition(!isFlushing, "a flush may still make commits durable")
-        hasFailed = true
+        precondition(hasFailed && !isFlushing, "a flush may still make commits durable")
+        isOver = true
         commits = []
         defer { answers = [] }
         return answers.map(\.answer)
