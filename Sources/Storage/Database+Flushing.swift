@@ -35,6 +35,7 @@ extension Database {
                 state.hasFreshWAL = true
             }
             state.commits.append(commit)
+            state.pendingFrameCount += commit.pages.count
         }
     }
 
@@ -134,13 +135,15 @@ extension Database.Shared {
             books.walStartedOver()
             hasFreshWAL = false
         }
+        pendingFrameCount -= commit.pages.count
         books.append(pages: commit.pages, databaseSize: commit.databaseSize)
     }
 
     /// The WAL as a checkpoint would find it, with what is not durable yet.
     var wal: CheckpointSchedule.WAL {
-        let pending = commits.commits.reduce(0) { $0 + $1.pages.count }
         let before = hasFreshWAL ? 0 : Int(books.lastFrame)
-        return .init(lastFrame: before + pending, pendingCount: books.walFrameCount + pending)
+        return .init(
+            lastFrame: before + pendingFrameCount,
+            pendingCount: books.walFrameCount + pendingFrameCount)
     }
 }

@@ -25,6 +25,8 @@ package final class Database: @unchecked Sendable {
         var books: DatabaseState
         /// What is written and not durable yet.
         var commits: CommitQueue<WALRecorder.Commit, Answer>
+        /// Frames of the commits in `commits`.
+        var pendingFrameCount = 0
         /// SQLite started its WAL over, and no commit behind that is durable.
         var hasFreshWAL = false
         /// The writer lane waits for the flush that runs.

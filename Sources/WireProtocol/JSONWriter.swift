@@ -32,6 +32,11 @@ package struct JSONWriter {
         appendLiteral(opening, quoted: false)
         needsComma = false
     }
+    /// Goes on with JSON from behind a value up to the place of another one, commas included.
+    package mutating func bridge(_ text: StaticString) {
+        needsComma = false
+        appendLiteral(text, quoted: false)
+    }
     package mutating func endObject() { close(UInt8(ascii: "}")) }
     package mutating func beginArray() { open(UInt8(ascii: "[")) }
     package mutating func endArray() { close(UInt8(ascii: "]")) }

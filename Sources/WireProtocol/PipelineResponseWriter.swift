@@ -221,6 +221,8 @@ extension PipelineResponseWriter {
     package mutating func beginStatement(columns: [ResultColumn]) {
         enter(.statement, from: isInBatch ? .batch : .execute)
         statementStart = json.mark
+        // Most statements of a push have no columns.
+        guard !columns.isEmpty else { return json.beginObject(opening: #"{"cols":[],"rows":["#) }
         json.beginObject()
         write(columns)
         json.key("rows")
@@ -230,13 +232,11 @@ extension PipelineResponseWriter {
     /// `lastInsertRowID` is a string on the wire: clients fail on a number.
     package mutating func endStatement(affectedRowCount: UInt64, lastInsertRowID: Int64?) {
         enter(isInBatch ? .batch : .executed, from: .statement)
-        json.endArray()
-        json.key("affected_row_count")
+        json.bridge(#"],"affected_row_count":"#)
         json.integer(affectedRowCount)
-        json.key("last_insert_rowid")
+        json.bridge(#","last_insert_rowid":"#)
         if let lastInsertRowID { json.decimalString(lastInsertRowID) } else { json.null() }
-        json.key("replication_index")
-        json.null()
+        json.bridge(#","replication_index":null"#)
         json.endObject()
         if isInBatch { stepFailures.append(nil) }
     }
