@@ -60,7 +60,11 @@ package struct JSONWriter {
     /// A JSON number.
     package mutating func integer(_ value: some BinaryInteger) {
         separate()
-        bytes.append(contentsOf: String(value).utf8)
+        if let small = UInt8(exactly: value), small < 10 {
+            bytes.append(UInt8(ascii: "0") + small)
+        } else {
+            bytes.append(contentsOf: String(value).utf8)
+        }
         needsComma = true
     }
 
@@ -77,7 +81,15 @@ package struct JSONWriter {
     /// doubles.
     package mutating func decimalString(_ value: Int64) {
         beginString()
-        bytes.append(contentsOf: String(value).utf8)
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        var (rest, count) = (value.magnitude, 1)
+        while rest >= 10 { (rest, count) = (rest / 10, count + 1) }
+        bytes.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: count))
+        rest = value.magnitude
+        for index in (bytes.count - count..<bytes.count).reversed() {
+            bytes[index] += UInt8(rest % 10)
+            rest /= 10
+        }
         endString()
     }
 
