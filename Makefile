@@ -5,9 +5,11 @@ SHELL := /bin/bash
 
 # Flags for `make run`: make run ARGS='--listen 127.0.0.1:9090'
 ARGS ?=
-# The server that `make interop` and `make crash` test.
+# The server that `make interop`, `make crash` and `make frame-rounds` test.
 TIDEMARK_BINARY ?= $(CURDIR)/.build/debug/tidemark
 KILL_ROUNDS ?= 200
+# How many seeds `make frame-rounds` plays: FRAME_SEED=n repeats from n on.
+FRAME_SEEDS ?= 1000
 # How long `make endurance` runs: see Tests/Interop/scale.py and Tests/Endurance.
 ENDURANCE_COMMITS ?= 50000
 ENDURANCE_CHECKPOINTS ?= 100
@@ -65,6 +67,11 @@ crash: test-setup ## Kill the server under load, again and again (KILL_ROUNDS=20
 	@TIDEMARK_BINARY=$(TIDEMARK_BINARY) $(python) Tests/Crash/kill_rounds.py \
 		--rounds $(KILL_ROUNDS)
 
+.PHONY: frame-rounds
+frame-rounds: test-setup ## Frame clients against a model, with kills (FRAME_SEEDS=1000, FRAME_SEED=n)
+	@TIDEMARK_BINARY=$(TIDEMARK_BINARY) $(python) Tests/Crash/frame_rounds.py \
+		--seeds $(FRAME_SEEDS) $(if $(FRAME_SEED),--seed $(FRAME_SEED))
+
 .PHONY: endurance
 endurance: setup ## The long runs: histories, a million commits, a slow client (about two hours)
 	@scripts/setup --test
@@ -74,6 +81,12 @@ endurance: setup ## The long runs: histories, a million commits, a slow client (
 		IDLE_SECONDS=$(IDLE_SECONDS) SLOW_SECONDS=$(SLOW_SECONDS) \
 		TIDEMARK_BINARY=$(CURDIR)/.build/release/tidemark \
 		scripts/endurance
+
+.PHONY: counts
+counts: release ## Count what requests cost, beside the baseline; UPDATE=1 makes it the baseline
+	@scripts/setup --test
+	@TIDEMARK_BINARY=$(CURDIR)/.build/release/tidemark \
+		$(python) Tests/Benchmarks/counts.py $(if $(UPDATE),--update)
 
 .PHONY: sim
 sim: setup ## Run the seeded models: SEEDS=200 of them, or SEED=n alone

@@ -52,7 +52,10 @@ let cTargets: [Target] = [
 
 let package = Package(
     name: "tidemark",
-    products: [.executable(name: "tidemark", targets: ["tidemark"])],
+    products: [
+        .executable(name: "tidemark", targets: ["tidemark"]),
+        .executable(name: "tidemark-bench", targets: ["tidemark-bench"]),
+    ],
     targets: systemLibraries + cTargets
         + [
             .target(
@@ -80,18 +83,31 @@ let package = Package(
                 "SQLite", "Execution", "Logging", "Primitives",
             ])
         + module("Server", ["Transport", "HTTP", "Execution", "Logging"])
+        + module(
+            "LoadTest",
+            [
+                "Transport", "HTTP", "WireProtocol", "Codecs", "SQLite", "CommandLineOptions",
+                "Primitives", "CLinux",
+            ], testsAlsoNeed: ["tidemark"])
         + [
+            .target(name: "CommandLineOptions", swiftSettings: swiftSettings),
+            .executableTarget(
+                name: "tidemark-bench", dependencies: ["LoadTest", "CommandLineOptions"],
+                swiftSettings: swiftSettings),
             .executableTarget(
                 name: "tidemark",
                 dependencies: [
                     "Endpoints", "Server", "Storage", "SQLite", "Execution", "Logging", "HTTP",
-                    "WireProtocol", "Codecs", "Primitives", "SQLStreams",
+                    "WireProtocol", "Codecs", "Primitives", "SQLStreams", "CommandLineOptions",
                     "CYAML", "CCurl", "CNGHTTP2", "COpenSSL", "CLinux",
                 ],
                 swiftSettings: swiftSettings),
             .testTarget(
                 name: "CommandLineTests",
-                dependencies: ["tidemark", "Endpoints", "Logging", "Primitives", "SQLite"],
+                dependencies: [
+                    "tidemark", "CommandLineOptions", "Endpoints", "Logging", "Primitives",
+                    "SQLite",
+                ],
                 swiftSettings: testSettings),
             .testTarget(
                 name: "ConformanceTests",

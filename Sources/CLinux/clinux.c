@@ -5,7 +5,10 @@
 #include <linux/sockios.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <time.h>
 
 int clinux_accept4(int fd, struct sockaddr *address, socklen_t *length) {
     return accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -61,3 +64,15 @@ uint32_t clinux_crc32c(uint32_t seed, const void *bytes, size_t count) {
 }
 
 int clinux_unsent_count(int fd, int *count) { return ioctl(fd, SIOCOUTQ, count); }
+
+int clinux_epoll_wait_fine(int epoll, struct epoll_event *events, int count, int64_t nanoseconds) {
+    struct timespec time = {
+        .tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
+    return epoll_pwait2(epoll, events, count, nanoseconds < 0 ? NULL : &time, NULL);
+}
+
+int clinux_set_timer_slack(uint64_t nanoseconds) { return prctl(PR_SET_TIMERSLACK, nanoseconds); }
+
+bool clinux_contains(const void *bytes, size_t count, const void *wanted, size_t wanted_count) {
+    return memmem(bytes, count, wanted, wanted_count) != NULL;
+}

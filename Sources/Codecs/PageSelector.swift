@@ -69,15 +69,17 @@ package import Primitives
 }
 
 extension PageSelector {
-    /// The portable form of a set of ids, in any order, with runs where they are shorter: what a
-    /// client sends.
-    package static func encode(_ ids: some Sequence<PageID>) -> [UInt8] {
+    /// The portable form of a set of ids, in any order: what a client sends.
+    ///
+    /// - Parameter inRuns: with runs where they are shorter, as clients write the ranges of a
+    ///   bootstrap; otherwise as a list, as they write the pages that they miss.
+    package static func encode(_ ids: some Sequence<PageID>, inRuns: Bool = true) -> [UInt8] {
         guard let bitmap = unsafe roaring_bitmap_create() else {
             preconditionFailure("out of memory")
         }
         defer { unsafe roaring_bitmap_free(bitmap) }
         for id in ids { unsafe roaring_bitmap_add(bitmap, id.rawValue) }
-        unsafe roaring_bitmap_run_optimize(bitmap)
+        if inRuns { unsafe roaring_bitmap_run_optimize(bitmap) }
         let size = unsafe roaring_bitmap_portable_size_in_bytes(bitmap)
         return unsafe [UInt8](unsafeUninitializedCapacity: size) { buffer, initializedCount in
             unsafe buffer.withMemoryRebound(to: CChar.self) { characters in

@@ -2,6 +2,7 @@ package import Execution
 package import HTTP
 package import Logging
 internal import Primitives
+package import SQLStreams
 package import Storage
 internal import WireProtocol
 
@@ -11,15 +12,17 @@ package final class AdminEndpoints: HTTPHandler {
     let store: DatabaseStore
     let workers: WorkerPool
     let configuration: EndpointConfiguration
+    let streams: StreamRegistry
     let logger: Logger
 
     package init(
         store: DatabaseStore, workers: WorkerPool, configuration: EndpointConfiguration,
-        logger: Logger
+        streams: StreamRegistry, logger: Logger
     ) {
         self.store = store
         self.workers = workers
         self.configuration = configuration
+        self.streams = streams
         self.logger = logger
     }
 
@@ -163,7 +166,8 @@ package final class AdminEndpoints: HTTPHandler {
 
     private func stats(_ lease: DatabaseLease, _ responder: any HTTPResponder) {
         do throws(StorageError) {
-            let report = try StatisticsReport(lease)
+            let report = try StatisticsReport(
+                lease, openStreams: streams.count(of: lease.database.databaseID))
             responder.respond(
                 HTTPResponse(
                     status: 200, headers: [("content-type", "application/json")],

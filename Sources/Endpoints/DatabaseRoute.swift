@@ -27,15 +27,17 @@ package struct DatabaseRoute: Equatable, Sendable {
     package init(
         path rawPath: String, headers: HTTPHeaders, baseDomains: [String]
     ) throws(Failure) {
-        // Clients glue a slash to URLs that end with one.
-        let parts = rawPath.split(separator: "/", omittingEmptySubsequences: true)
-        guard rawPath.hasPrefix("/") else { throw .invalidPath }
-        if let prefix = parts.first, prefix == "db" || prefix == "dev", parts.count >= 2 {
-            database = Reference(name: try Self.name(parts[1]), ignoresCase: false)
-            path = "/" + parts.dropFirst(2).joined(separator: "/")
+        guard rawPath.utf8.first == UInt8(ascii: "/") else { throw .invalidPath }
+        let bytes = rawPath.utf8Span.span
+        var offset = 0
+        if let prefix = PathSegment.next(in: bytes, at: &offset), prefix == "db" || prefix == "dev",
+            let text = PathSegment.next(in: bytes, at: &offset)
+        {
+            database = Reference(name: try Self.name(text), ignoresCase: false)
+            path = PathSegment.rest(of: bytes, from: offset)
             return
         }
-        path = "/" + parts.joined(separator: "/")
+        path = PathSegment.rest(of: bytes, from: 0)
         if let reference = try Self.fromHeader(headers) {
             database = reference
         } else {
@@ -66,25 +68,70 @@ package struct DatabaseRoute: Equatable, Sendable {
     private static func fromHost(
         _ host: String, baseDomains: [String]
     ) throws(Failure) -> Reference {
-        let name = hostName(host)
+        let bytes = host.utf8Span.span
+        let name = bytes.extracting(..<endOfName(bytes))
         for base in baseDomains {
-            let suffix = "." + base.lowercased()
-            guard name.hasSuffix(suffix) else { continue }
-            let label = name.dropLast(suffix.utf8.count)
-            return Reference(name: try Self.name(label), ignoresCase: true)
+            let label = name.count - base.utf8.count - 1
+            guard label >= 0, name[label] == UInt8(ascii: "."),
+                equalsIgnoringCase(name.extracting((label + 1)...), base)
+            else { continue }
+            let text = unsafe name.extracting(..<label).withUnsafeBufferPointer {
+                unsafe String(decoding: $0, as: UTF8.self)
+            }
+            return Reference(name: try Self.name(text.lowercased()), ignoresCase: true)
         }
         return Reference(name: .default, ignoresCase: false)
     }
 
-    /// Lower case, without port and final dot.
-    private static func hostName(_ host: String) -> String {
-        var name = host.lowercased()[...]
-        if name.hasPrefix("[") {
-            name = name.prefix { $0 != "]" }
-        } else if let colon = name.lastIndex(of: ":") {
-            name = name[..<colon]
+    /// Where the port, or a final dot before it, begins.
+    private static func endOfName(_ host: Span<UInt8>) -> Int {
+        var end = host.count
+        if end > 0, host[0] == UInt8(ascii: "[") {
+            end = host.indices.first { host[$0] == UInt8(ascii: "]") } ?? end
+        } else if let colon = host.indices.last(where: { host[$0] == UInt8(ascii: ":") }) {
+            end = colon
         }
-        if name.hasSuffix(".") { name = name.dropLast() }
-        return String(name)
+        return end > 0 && host[end - 1] == UInt8(ascii: ".") ? end - 1 : end
+    }
+
+    /// For ASCII; any other byte equals itself only.
+    private static func equalsIgnoringCase(_ left: Span<UInt8>, _ right: String) -> Bool {
+        let right = right.utf8Span.span
+        guard left.count == right.count else { return false }
+        return left.indices.allSatisfy { lowercased(left[$0]) == lowercased(right[$0]) }
+    }
+
+    private static func lowercased(_ byte: UInt8) -> UInt8 {
+        (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+    }
+}
+
+/// The parts of a path between its slashes. Empty ones do not count: clients glue a slash to URLs
+/// that end with one.
+private enum PathSegment {
+    static func next(in path: Span<UInt8>, at offset: inout Int) -> String? {
+        guard let range = nextRange(in: path, at: &offset) else { return nil }
+        return unsafe path.extracting(range).withUnsafeBufferPointer {
+            unsafe String(decoding: $0, as: UTF8.self)
+        }
+    }
+
+    /// What is left, as a path that begins with one slash.
+    static func rest(of path: Span<UInt8>, from start: Int) -> String {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(path.count - start + 1)
+        var offset = start
+        while let range = nextRange(in: path, at: &offset) {
+            bytes.append(UInt8(ascii: "/"))
+            for index in range { bytes.append(path[index]) }
+        }
+        return bytes.isEmpty ? "/" : String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func nextRange(in path: Span<UInt8>, at offset: inout Int) -> Range<Int>? {
+        while offset < path.count, path[offset] == UInt8(ascii: "/") { offset += 1 }
+        let start = offset
+        while offset < path.count, path[offset] != UInt8(ascii: "/") { offset += 1 }
+        return start < offset ? start..<offset : nil
     }
 }

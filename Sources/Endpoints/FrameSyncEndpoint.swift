@@ -9,14 +9,14 @@ internal import WireProtocol
 /// `/info`, `/export/…` and `/sync/…`: docs/protocol.md, "Frame sync".
 struct FrameSyncEndpoint: Sendable {
     private let options: FrameSyncOptions
-    private let pushes: FramePushes
+    private let pushes: OngoingPushes
     private let pushing: FramePushing
     private let logger: Logger
 
     init(options: FrameSyncOptions, logger: Logger) {
         self.options = options
         self.logger = logger
-        pushes = FramePushes(
+        pushes = OngoingPushes(
             byteLimit: options.stagingSize, timeout: options.pushTimeout,
             quietTime: options.quietTime)
         pushing = FramePushing(
@@ -69,7 +69,7 @@ struct FrameSyncEndpoint: Sendable {
             let isFirstUse = lease.database.frameGeneration == nil
             let generation = try lease.database.beginFrameSync()
             if isFirstUse {
-                pushes.began(generation: generation.number, of: lease.database.databaseID)
+                pushes.began(generation: generation.number, of: lease.database)
             }
             responder.respond(
                 .json(200, FrameSyncAnswer.infoJSON(generation: generation.number)))
@@ -160,7 +160,7 @@ struct FrameSyncEndpoint: Sendable {
         let newest = database.frameGeneration ?? seen
         guard newest == seen, pushes.isQuiet(database.databaseID) else { return newest }
         let next = try session.rollGeneration()
-        pushes.began(generation: next.number, of: database.databaseID)
+        pushes.began(generation: next.number, of: database)
         return next
     }
 

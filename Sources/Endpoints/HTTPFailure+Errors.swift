@@ -158,12 +158,19 @@ extension PipelineExecution.Failure {
         switch self {
         case .storage(let error): error.httpFailure
         case .pipeline(let error):
-            switch error {
-            case .needsWriter, .storage:
-                HTTPFailure(status: 500, code: "internal", text: error.message)
-            case .streamsUnsupported, .batonUnknown:
-                HTTPFailure(status: 400, code: error.code, text: error.message)
-            }
+            HTTPFailure(status: 500, code: "internal", text: error.message)
+        case .stream(let failure):
+            HTTPFailure(status: failure.status, code: failure.code, text: failure.message)
+        }
+    }
+}
+
+extension StreamFailure {
+    fileprivate var status: Int {
+        switch self {
+        case .expired: 400
+        case .busy: 409
+        case .tooMany: 503
         }
     }
 }

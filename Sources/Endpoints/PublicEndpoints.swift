@@ -2,6 +2,7 @@ package import Execution
 package import HTTP
 package import Logging
 internal import Primitives
+package import SQLStreams
 package import Storage
 internal import WireProtocol
 
@@ -10,9 +11,13 @@ internal import WireProtocol
 package final class PublicEndpoints: HTTPHandler {
     private enum Route {
         case health, version, probe
-        case pull, pipeline
+        case pull
+        case pipeline(PipelineRequest.Form)
         case frames(FrameRoute)
     }
+
+    /// Bytes of a body that any route takes.
+    private static let smallBodySize = 4096
 
     private let store: DatabaseStore
     private let workers: WorkerPool
@@ -24,19 +29,24 @@ package final class PublicEndpoints: HTTPHandler {
 
     package init(
         store: DatabaseStore, workers: WorkerPool, configuration: EndpointConfiguration,
-        logger: Logger
+        streams: StreamRegistry, logger: Logger
     ) {
         self.store = store
         self.workers = workers
         self.configuration = configuration
         self.logger = logger
         pull = PullEndpoint(configuration: configuration, workers: workers, logger: logger)
-        pipeline = PipelineEndpoint(configuration: configuration, logger: logger)
+        pipeline = PipelineEndpoint(
+            configuration: configuration, streams: streams, logger: logger)
         frameSync = FrameSyncEndpoint(options: configuration.frameSync, logger: logger)
     }
 
     package func bodyHandling(for head: HTTPRequestHead) -> HTTPBodyHandling {
         if head.method == "OPTIONS" { return .refuse(CrossOrigin.preflight) }
+        // Whatever the route is, so little may come; `handle` refuses what is wrong.
+        if let length = head.contentLength, length <= UInt64(Self.smallBodySize) {
+            return .buffer(maximumBytes: Self.smallBodySize)
+        }
         do throws(HTTPFailure) {
             return .buffer(maximumBytes: maximumBodySize(of: try route(head).route))
         } catch {
@@ -50,7 +60,7 @@ package final class PublicEndpoints: HTTPHandler {
         case .pull: min(PullRequest.maximumSize, configuration.maximumBodySize)
         case .pipeline: configuration.maximumBodySize
         case .frames(let route): min(route.maximumBodySize, configuration.maximumBodySize)
-        case .health, .version, .probe: 4096
+        case .health, .version, .probe: Self.smallBodySize
         }
     }
 
@@ -101,10 +111,12 @@ package final class PublicEndpoints: HTTPHandler {
         // Decompressing and parsing megabytes is no work for an event loop.
         workers.submit { [pipeline, frameSync] in
             Self.decode(request, limit: limit, responder) { body in
-                if case .frames(let route) = route {
+                switch route {
+                case .frames(let route):
                     frameSync.handle(route, body: body, lease: lease, responder: responder)
-                } else {
-                    pipeline.handle(body, lease: lease, responder: responder)
+                case .pipeline(let form):
+                    pipeline.handle(body, form: form, lease: lease, responder: responder)
+                case .pull, .health, .version, .probe: preconditionFailure("answered above")
                 }
             }
         }
@@ -155,7 +167,8 @@ package final class PublicEndpoints: HTTPHandler {
         case "/version": known = (.version, ["GET", "HEAD"])
         case "/v2": known = (.probe, ["GET", "HEAD"])
         case "/pull-updates": known = (.pull, ["POST"])
-        case "/v2/pipeline", "/v3/pipeline": known = (.pipeline, ["POST"])
+        case "/v2/pipeline", "/v3/pipeline": known = (.pipeline(.pipeline), ["POST"])
+        case "/v3/cursor": known = (.pipeline(.cursor), ["POST"])
         default:
             if let route = try FrameRoute(path: target.path, method: head.method) {
                 return (.frames(route), target.database)

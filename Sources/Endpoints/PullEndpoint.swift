@@ -110,8 +110,9 @@ struct PullEndpoint: Sendable {
             switch try answering.answer(
                 request, lease: lease, traced: traced, mayWait: mayWait)
             {
-            case .unchanged(let header): responder.respond(Self.response(PieceSource(header)))
-            case .pages(let stream): responder.respond(Self.response(stream))
+            case .unchanged(let header): responder.respond(Self.response(.chunk(header)))
+            case .pages(let stream):
+                responder.respond(Self.response(.stream(stream, length: nil)))
             case .wait(let commit, let duration):
                 wait(
                     for: duration, commit: commit, request: request, lease: lease,
@@ -144,10 +145,9 @@ struct PullEndpoint: Sendable {
 
     /// Always chunked: a client takes a body with Content-Length that is cut between two messages
     /// for a complete one.
-    private static func response(_ source: any HTTPBodySource) -> HTTPResponse {
+    private static func response(_ body: HTTPResponseBody) -> HTTPResponse {
         HTTPResponse(
-            status: 200, headers: [("content-type", "application/protobuf")],
-            body: .stream(source, length: nil))
+            status: 200, headers: [("content-type", "application/protobuf")], body: body)
     }
 }
 
@@ -205,19 +205,4 @@ extension PageStream: HTTPBodySource {
             throw error.refusal
         }
     }
-}
-
-/// A body that is there already.
-private final class PieceSource: HTTPBodySource, @unchecked Sendable {
-    // @unchecked: pieces are asked for one after another.
-    private var piece: [UInt8]?
-
-    init(_ piece: [UInt8]) { self.piece = piece }
-
-    func nextChunk(maximumBytes: Int) -> [UInt8]? {
-        defer { piece = nil }
-        return piece
-    }
-
-    func close() {}
 }

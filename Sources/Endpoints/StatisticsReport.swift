@@ -52,6 +52,8 @@ package struct StatisticsReport: Equatable, Sendable, Decodable {
     package var bytesReceived: Int64
     /// Held now.
     package var longPolls: Int64
+    /// Of SQL, that go on over several requests.
+    package var openStreams: Int64
 
     private enum CodingKeys: String, CodingKey {
         case revision, generation, pages, pins
@@ -66,11 +68,13 @@ package struct StatisticsReport: Equatable, Sendable, Decodable {
         case bytesSent = "bytes_sent"
         case bytesReceived = "bytes_received"
         case longPolls = "long_polls"
+        case openStreams = "open_streams"
     }
 }
 
 extension StatisticsReport {
-    package init(_ lease: DatabaseLease) throws(StorageError) {
+    /// - Parameter openStreams: 0 where no server runs.
+    package init(_ lease: DatabaseLease, openStreams: Int) throws(StorageError) {
         let statistics = try lease.database.statistics()
         self.init(
             revision: statistics.revision.wire,
@@ -83,7 +87,7 @@ extension StatisticsReport {
             rejectedChanges: Int64(statistics.rejectedChangeCount),
             lastCheckpoint: statistics.lastCheckpoint.map { Checkpoint($0) },
             bytesSent: lease.traffic.sentBytes, bytesReceived: lease.traffic.receivedBytes,
-            longPolls: Int64(statistics.waiterCount))
+            longPolls: Int64(statistics.waiterCount), openStreams: Int64(openStreams))
     }
 
     /// One JSON object, without a line's end.
@@ -107,6 +111,7 @@ extension StatisticsReport {
         json.member("bytes_sent", bytesSent)
         json.member("bytes_received", bytesReceived)
         json.member("long_polls", longPolls)
+        json.member("open_streams", openStreams)
         json.endObject()
         return json.bytes
     }

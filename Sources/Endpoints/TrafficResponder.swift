@@ -16,7 +16,7 @@ final class TrafficResponder: HTTPResponder {
         var response = response
         switch response.body {
         case .none: break
-        case .bytes(let bytes): traffic.add(sent: bytes.count)
+        case .bytes(let bytes), .chunk(let bytes): traffic.add(sent: bytes.count)
         case .stream(let source, let length):
             response.body = .stream(
                 CountedBodySource(source, traffic: traffic), length: length)

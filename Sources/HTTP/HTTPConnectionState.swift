@@ -261,7 +261,7 @@ package struct HTTPConnectionState: Sendable {
         case .none: return .sized(0)
         case .bytes(let bytes): return .sized(UInt64(bytes.count))
         case .stream(_, let length?): return .sized(length)
-        case .stream(_, nil): return isHTTP11 ? .chunked : .untilClose
+        case .chunk, .stream(_, nil): return isHTTP11 ? .chunked : .untilClose
         }
     }
 

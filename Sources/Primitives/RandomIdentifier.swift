@@ -8,5 +8,9 @@ package enum RandomIdentifier {
     package static func databaseID() -> DatabaseID {
         DatabaseID(high: uint64(), low: uint64())
     }
+    /// 128 random bits as 32 hexadecimal digits, for what nobody may guess.
+    package static func baton() -> String {
+        Hexadecimal.encode(uint64()) + Hexadecimal.encode(uint64())
+    }
     package static func epoch() -> Epoch { Epoch(uint64()) }
 }

@@ -43,7 +43,12 @@ package struct ReplicaID: Hashable, Sendable {
 
     /// Reads `hexadecimal`; nil for anything else.
     package init?(hexadecimal text: some StringProtocol) {
-        guard let value = Hexadecimal.decode(text.utf8[...]) else { return nil }
+        let text = String(text)
+        let digits = text.utf8Span.span
+        var offset = 0
+        guard let value = Hexadecimal.readNumber(1...16, in: digits, at: &offset),
+            offset == digits.count
+        else { return nil }
         rawValue = value
     }
 }
@@ -70,30 +75,65 @@ package struct Revision: Hashable, Sendable {
 
     /// Reads the wire form; nil for anything that this server never wrote.
     package init?(wire: String) {
-        let parts = wire.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard parts.count == 4 || parts.count == 5, parts[0].elementsEqual("tm1".utf8),
-            parts[1].count == 32,
-            let high = Hexadecimal.decode(parts[1].prefix(16)),
-            let low = Hexadecimal.decode(parts[1].suffix(16)),
-            parts[2].count == 16, let epoch = Hexadecimal.decode(parts[2]),
-            let commit = Hexadecimal.decode(parts[3])
+        let text = wire.utf8Span.span
+        var offset = 0
+        guard Self.skip("tm1.", in: text, at: &offset),
+            let high = Hexadecimal.readNumber(16...16, in: text, at: &offset),
+            let low = Hexadecimal.readNumber(16...16, in: text, at: &offset),
+            Self.skip(".", in: text, at: &offset),
+            let epoch = Hexadecimal.readNumber(16...16, in: text, at: &offset),
+            Self.skip(".", in: text, at: &offset),
+            let commit = Hexadecimal.readNumber(1...16, in: text, at: &offset)
         else { return nil }
         var replica: ReplicaID?
-        if parts.count == 5 {
-            guard let decoded = Hexadecimal.decode(parts[4]) else { return nil }
-            replica = ReplicaID(decoded)
+        if offset < text.count {
+            guard Self.skip(".", in: text, at: &offset),
+                let id = Hexadecimal.readNumber(1...16, in: text, at: &offset),
+                offset == text.count
+            else { return nil }
+            replica = ReplicaID(id)
         }
         self.init(
             databaseID: DatabaseID(high: high, low: low), epoch: Epoch(epoch),
             commit: CommitNumber(commit), replica: replica)
     }
 
-    package var wire: String {
-        var text = "tm1.\(databaseID.hexadecimal).\(Hexadecimal.encode(epoch.rawValue))."
-        text += String(commit.rawValue, radix: 16)
-        if let replica { text += "." + replica.hexadecimal }
-        return text
+    private static func skip(
+        _ expected: StaticString, in text: Span<UInt8>, at offset: inout Int
+    ) -> Bool {
+        let end = offset + expected.utf8CodeUnitCount
+        guard end <= text.count else { return false }
+        let isThere = expected.withUTF8Buffer { bytes in
+            bytes.indices.allSatisfy { unsafe text[offset + $0] == bytes[$0] }
+        }
+        if isThere { offset = end }
+        return isThere
     }
+
+    package var wire: String {
+        unsafe String(unsafeUninitializedCapacity: Self.maximumWireSize) { buffer in
+            var text = unsafe OutputSpan(buffer: buffer, initializedCount: 0)
+            appendWire(to: &text)
+            return unsafe text.finalize(for: buffer)
+        }
+    }
+
+    private func appendWire(to text: inout OutputSpan<UInt8>) {
+        let dot = UInt8(ascii: ".")
+        for byte in "tm1.".utf8 { text.append(byte) }
+        Hexadecimal.append(databaseID.high, digits: 16, to: &text)
+        Hexadecimal.append(databaseID.low, digits: 16, to: &text)
+        text.append(dot)
+        Hexadecimal.append(epoch.rawValue, digits: 16, to: &text)
+        text.append(dot)
+        Hexadecimal.append(commit.rawValue, to: &text)
+        if let replica {
+            text.append(dot)
+            Hexadecimal.append(replica.rawValue, to: &text)
+        }
+    }
+
+    private static let maximumWireSize = 4 + 32 + 3 + 3 * 16
 
     package func carrying(replica: ReplicaID?) -> Revision {
         Revision(databaseID: databaseID, epoch: epoch, commit: commit, replica: replica)

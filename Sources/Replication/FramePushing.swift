@@ -17,10 +17,10 @@ package struct FramePushing: Sendable {
         @Sendable ([WALFrame], Database) throws(StorageError) -> [String]
 
     private let limits: FramePushLimits
-    private let pushes: FramePushes
+    private let pushes: OngoingPushes
     private let check: Check
 
-    package init(limits: FramePushLimits, pushes: FramePushes, check: @escaping Check) {
+    package init(limits: FramePushLimits, pushes: OngoingPushes, check: @escaping Check) {
         self.limits = limits
         self.pushes = pushes
         self.check = check
@@ -55,7 +55,7 @@ package struct FramePushing: Sendable {
         let live = staged == nil ? nil : baton
         let plan = FramePushPlan(
             range: range, frames: frames, staged: staged,
-            unfinished: pushes.unfinished(of: database.databaseID), limits: limits)
+            unfinished: pushes.unfinished(of: database), limits: limits)
         do {
             var step = plan.step(FramePushSituation(generation))
             if case .compare(let stored) = step {
@@ -113,8 +113,9 @@ package struct FramePushing: Sendable {
             if !transactions.isEmpty {
                 let reasons = try check(transactions, database)
                 guard reasons.isEmpty else { throw FramePushFailure.refused(reasons: reasons) }
-                try session.apply(transactions)
             }
+            try pushes.willTake(rest, under: baton, of: database)
+            if !transactions.isEmpty { try session.apply(transactions) }
         } catch {
             // The client meets a gap when it goes on, and begins again.
             end(baton)
@@ -126,7 +127,7 @@ package struct FramePushing: Sendable {
     /// What a push committed is durable, so its answer may leave.
     package func becameDurable(_ outcome: Outcome, on database: Database) {
         guard let (staged, baton) = outcome.taken else { return }
-        pushes.note(staged, under: baton, of: database.databaseID)
+        pushes.took(staged, under: baton, of: database)
     }
 
     /// The database failed before a push was durable: as if it had been refused. A baton that its

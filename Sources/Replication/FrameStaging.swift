@@ -26,9 +26,7 @@ package struct PushBaton: Hashable, Sendable {
     package init(_ text: String) { self.text = text }
 
     package static func random() -> PushBaton {
-        PushBaton(
-            Hexadecimal.encode(RandomIdentifier.uint64())
-                + Hexadecimal.encode(RandomIdentifier.uint64()))
+        PushBaton(RandomIdentifier.baton())
     }
 }
 

@@ -37,13 +37,23 @@ package struct PullAnswering: Sendable {
         let selection = try selection(of: request, traced: traced)
         do {
             let client = try client(request.clientRevision, database)
-            // Taken before the plan, so that what the plan calls the head is what it serves.
-            let newest = try database.snapshot()
             let requested = Duration.milliseconds(Int64(request.longPollTimeoutMilliseconds))
             let question = PullQuestion(
                 serverRevision: wanted(request.serverRevision, database),
                 clientRevision: client.revision, hasSelection: selection != nil,
                 longPoll: mayWait ? min(requested, longPollLimit) : .zero)
+            let head = try database.openHead()
+            switch PullPlan(question, head: head.revision.commit) {
+            case .wait(let duration):
+                return .wait(commit: head.revision.commit, duration: duration)
+            case .unchanged:
+                return .unchanged(
+                    Self.header(
+                        head.revision.carrying(replica: client.replica), head.databaseSize))
+            case .refuse, .begin, .newest, .revision, .missing: break
+            }
+            // Taken before the plan, so that what the plan calls the head is what it serves.
+            let newest = try database.snapshot()
             let plan = PullPlan(question, head: newest.revision.commit)
             let subject = PullSubject(
                 lease: lease, selection: selection, replica: client.replica)
@@ -120,7 +130,8 @@ package struct PullAnswering: Sendable {
             return .wait(commit: newest.revision.commit, duration: duration)
         case .unchanged:
             return .unchanged(
-                header(newest.revision.carrying(replica: subject.replica), newest))
+                Self.header(
+                    newest.revision.carrying(replica: subject.replica), newest.databaseSize))
         case .begin(let pages):
             let (snapshot, id) = try database.beginReplica()
             let list = subject.list(pages, of: snapshot)
@@ -175,13 +186,14 @@ package struct PullAnswering: Sendable {
         let revision = snapshot.revision
         return PageStream(
             lease: subject.lease, snapshot: snapshot,
-            header: header(revision.carrying(replica: replica ?? revision.replica), snapshot),
+            header: Self.header(
+                revision.carrying(replica: replica ?? revision.replica), snapshot.databaseSize),
             willEnd: willEnd, onClose: { isComplete in if isComplete { ended() } }, pages: pages)
     }
 
-    private func header(_ revision: Revision, _ snapshot: Snapshot) -> [UInt8] {
+    private static func header(_ revision: Revision, _ databaseSize: UInt32) -> [UInt8] {
         PullResponseHeader(
-            serverRevision: revision.wire, databaseSize: UInt64(snapshot.databaseSize)
+            serverRevision: revision.wire, databaseSize: UInt64(databaseSize)
         ).framedBytes()
     }
 }

@@ -1,3 +1,5 @@
+package import Storage
+
 /// Frames of one database that clients were told were taken, though no commit had them yet. Pure.
 ///
 /// A client whose push broke off goes on behind them, without its baton. If somebody else
@@ -15,6 +17,11 @@ package struct UnfinishedPushes: Equatable, Sendable {
             self.generation = generation
             self.frames = frames
         }
+
+        fileprivate func begins(with staged: StagedFrames) -> Bool {
+            !staged.frames.isEmpty && generation == staged.generation
+                && frames.lowerBound == staged.first
+        }
     }
 
     static let limit = 64
@@ -24,36 +31,54 @@ package struct UnfinishedPushes: Equatable, Sendable {
     package private(set) var completeSince: UInt32?
     package private(set) var pushes: [Push] = []
 
-    package init() {}
+    /// - Parameter found: what former processes noted.
+    package init(found: [UnfinishedFrames] = []) {
+        pushes = found.map {
+            Push(baton: PushBaton(""), generation: $0.generation, frames: $0.frames)
+        }
+    }
+
+    /// What has to be known after a restart.
+    package var frames: [UnfinishedFrames] {
+        pushes.map { UnfinishedFrames(generation: $0.generation, frames: $0.frames) }
+    }
 
     package mutating func began(generation: UInt32) {
         completeSince = min(completeSince ?? generation, generation)
     }
 
-    /// Notes what is staged for a push; empty if all of it was committed.
-    package mutating func note(_ staged: StagedFrames, under baton: PushBaton) {
-        let old = pushes.first { $0.baton == baton }
-        pushes.removeAll { $0.baton == baton || $0.generation + 1 < staged.generation }
+    /// Notes what will be staged for a push; none if all of it will be committed. What was staged
+    /// before stays noted, because the commit may fail.
+    package mutating func willTake(_ staged: StagedFrames, under baton: PushBaton) {
+        pushes.removeAll { $0.generation + 1 < staged.generation }
         guard !staged.frames.isEmpty else { return }
         var last = staged.first + UInt32(staged.frames.count) - 1
-        if let old, old.generation == staged.generation, old.frames.lowerBound == staged.first {
-            last = max(last, old.frames.upperBound)
+        if let old = pushes.firstIndex(where: { $0.baton == baton && $0.begins(with: staged) }) {
+            // The client may know of all of them.
+            last = max(last, pushes.remove(at: old).frames.upperBound)
         }
         pushes.append(
             Push(baton: baton, generation: staged.generation, frames: staged.first...last))
         if pushes.count > Self.limit { mergeOldest() }
     }
 
-    /// Two that are taken for one only make more frames be sent again.
+    /// Notes that all else of a push was committed.
+    package mutating func took(_ staged: StagedFrames, under baton: PushBaton) {
+        pushes.removeAll { $0.baton == baton && !$0.begins(with: staged) }
+    }
+
+    /// Takes two of a generation for one; that only makes more frames be sent again.
     private mutating func mergeOldest() {
-        let oldest = pushes.removeFirst()
-        guard let index = pushes.firstIndex(where: { $0.generation == oldest.generation }) else {
-            return pushes.append(oldest)
+        for (index, oldest) in pushes.enumerated() {
+            let rest = pushes[(index + 1)...]
+            guard let next = rest.firstIndex(where: { $0.generation == oldest.generation })
+            else { continue }
+            let first = min(oldest.frames.lowerBound, pushes[next].frames.lowerBound)
+            let last = max(oldest.frames.upperBound, pushes[next].frames.upperBound)
+            pushes[next] = Push(
+                baton: PushBaton(""), generation: oldest.generation, frames: first...last)
+            pushes.remove(at: index)
+            return
         }
-        let other = pushes[index]
-        let first = min(oldest.frames.lowerBound, other.frames.lowerBound)
-        let last = max(oldest.frames.upperBound, other.frames.upperBound)
-        pushes[index] = Push(
-            baton: PushBaton(""), generation: oldest.generation, frames: first...last)
     }
 }

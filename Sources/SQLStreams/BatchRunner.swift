@@ -12,7 +12,7 @@ struct BatchRunner {
     }
 
     func run(
-        _ batch: Batch, into writer: inout PipelineResponseWriter
+        _ batch: Batch, into writer: inout some BatchOutput
     ) throws(StepFailure) {
         var outcomes: [StepOutcome] = []
         outcomes.reserveCapacity(batch.steps.count)
@@ -48,7 +48,7 @@ struct BatchRunner {
 
     func run(
         _ statement: WireProtocol.Statement, _ compiled: CompiledStatement,
-        into writer: inout PipelineResponseWriter
+        into writer: inout some StatementOutput
     ) throws(StepFailure) {
         try runner.run(
             compiled,

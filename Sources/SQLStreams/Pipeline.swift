@@ -6,28 +6,26 @@ struct Pipeline {
     private let runner: StatementRunner
     private let options: PipelineRunner.Options
     private let recorder: (any RejectedChangeRecorder)?
-    private var stored: StoredSQL
-    private var writer = PipelineResponseWriter()
-    private var isClosed = false
+    private(set) var stored: StoredSQL
+    private(set) var writer = PipelineResponseWriter()
+    private(set) var isClosed = false
 
     init(
         runner: StatementRunner, options: PipelineRunner.Options,
-        recorder: (any RejectedChangeRecorder)?
+        recorder: (any RejectedChangeRecorder)?, stored: StoredSQL
     ) {
         self.runner = runner
         self.options = options
         self.recorder = recorder
-        stored = StoredSQL(limit: options.limits.storedSQLCount)
+        self.stored = stored
     }
-
-    consuming func finish() -> [UInt8] { writer.finish() }
 
     /// Answers one request; throws only what ends the whole pipeline.
     mutating func answer(_ request: StreamRequest) throws(StepFailure) {
         if isClosed { return writer.appendFailure(.streamClosed) }
         switch request {
         case .execute(let statement): try execute(statement)
-        case .batch(let batch): try run(batch)
+        case .batch(let batch): try batches.run(batch, into: &writer)
         case .sequence(let text):
             try acknowledge(.sequence) { (pipeline) throws(StepFailure) in
                 try pipeline.sequence(text)
@@ -64,21 +62,15 @@ struct Pipeline {
         }
     }
 
-    private mutating func run(_ batch: Batch) throws(StepFailure) {
-        writer.beginBatch()
-        do {
-            if let push = PushBatch(batch) {
-                let pushRunner = PushBatchRunner(
-                    batch, push, runner: runner, stored: stored, recorder: recorder,
-                    isStrict: options.isStrict)
-                try pushRunner.run(into: &writer)
-            } else {
-                try BatchRunner(runner: runner, stored: stored).run(batch, into: &writer)
-            }
-            writer.endBatch()
-        } catch {
-            try failRequest(error)
-        }
+    /// Answers a batch as a cursor does.
+    func cursor(over batch: Batch) throws(StepFailure) -> CursorResponseWriter {
+        var writer = CursorResponseWriter()
+        try batches.run(batch, into: &writer)
+        return writer
+    }
+
+    private var batches: BatchAnswering {
+        BatchAnswering(runner: runner, stored: stored, options: options, recorder: recorder)
     }
 
     /// Runs every statement up to the first that fails.
@@ -133,5 +125,31 @@ struct Pipeline {
     private mutating func failRequest(_ error: StepFailure) throws(StepFailure) {
         guard let failure = error.failure else { throw error }
         writer.failRequest(failure)
+    }
+}
+
+/// Runs a batch, which may be a push, and answers it.
+private struct BatchAnswering {
+    let runner: StatementRunner
+    let stored: StoredSQL
+    let options: PipelineRunner.Options
+    let recorder: (any RejectedChangeRecorder)?
+
+    func run(_ batch: Batch, into output: inout some BatchOutput) throws(StepFailure) {
+        output.beginBatch()
+        do {
+            if let push = PushBatch(batch) {
+                let pushRunner = PushBatchRunner(
+                    batch, push, runner: runner, stored: stored, recorder: recorder,
+                    isStrict: options.isStrict)
+                try pushRunner.run(into: &output)
+            } else {
+                try BatchRunner(runner: runner, stored: stored).run(batch, into: &output)
+            }
+            output.endBatch()
+        } catch {
+            guard let failure = error.failure else { throw error }
+            output.failRequest(failure)
+        }
     }
 }

@@ -1,7 +1,7 @@
 package import SQLite
 package import WireProtocol
 
-/// Runs one stateless SQL request on one connection, on the thread that calls it.
+/// Runs one SQL request on one connection, on the thread that calls it.
 ///
 /// A request runs on a reader first, where it may: before a statement that may write is stepped, a
 /// reader ends with `PipelineRunnerError.needsWriter`, and the caller runs the whole request again on
@@ -30,10 +30,30 @@ package struct PipelineRunner {
 
     /// How a request ended.
     package struct Outcome {
-        /// The body of the answer, for status 200; or why there is none.
-        package let body: Result<[UInt8], PipelineRunnerError>
+        /// The answer, for status 200, but for its baton; or why there is none.
+        package let answer: Result<Answer, PipelineRunnerError>
+        /// What the stream keeps; nil if that is nothing, or the stream is closed.
+        ///
+        /// If its transaction is open, the connection is this stream's until the next `run` with
+        /// this state, or `PipelineRunner.end`. In all other cases the connection is outside of a
+        /// transaction, and free of this client's settings or dirty.
+        package let kept: StreamState?
         /// The connection holds something of this client's: it must be closed, not used again.
         package let isConnectionDirty: Bool
+    }
+
+    /// What was written of an answer.
+    package enum Answer {
+        case pipeline(PipelineResponseWriter)
+        case cursor(CursorResponseWriter)
+
+        /// The body.
+        package consuming func finish(baton: String? = nil) -> [UInt8] {
+            switch consume self {
+            case .pipeline(let writer): writer.finish(baton: baton)
+            case .cursor(let writer): writer.finish(baton: baton)
+            }
+        }
     }
 
     private let connection: Connection
@@ -52,48 +72,102 @@ package struct PipelineRunner {
         self.rejectedChanges = rejectedChanges
     }
 
-    /// Carries out every request of the pipeline. However it ends, the connection is outside of a
-    /// transaction and free of this client's settings, or `isConnectionDirty`.
-    package func run(_ request: PipelineRequest) -> Outcome {
-        guard request.baton == nil else {
-            return Outcome(body: .failure(.batonUnknown), isConnectionDirty: false)
-        }
+    /// Carries out every request of the pipeline on a stream that keeps `stream`.
+    package func run(_ request: PipelineRequest, in stream: StreamState) -> Outcome {
         let runner = StatementRunner(
             connection: connection, role: role, limits: options.limits,
             isSynced: options.isSynced)
-        let foreignKeys = (try? connection.areForeignKeysEnabled()) ?? false
-        runner.begin()
-        defer {
+        let foreignKeys = resume(stream, with: runner)
+        var pipeline = Pipeline(
+            runner: runner, options: options, recorder: rejectedChanges, stored: stream.stored)
+        do throws(PipelineRunnerError) {
+            let answer = try carryOut(request, with: &pipeline)
+            let kept = try whatIsKept(by: pipeline, runner, foreignKeys: foreignKeys)
+            runner.end()
+            if kept?.isOpen != true { restore(foreignKeys) }
+            return Outcome(
+                answer: .success(answer), kept: kept,
+                isConnectionDirty: runner.isConnectionDirty)
+        } catch {
             runner.end()
             leaveTransaction()
-            try? connection.setForeignKeysEnabled(foreignKeys)
+            restore(foreignKeys)
+            return Outcome(
+                answer: .failure(error), kept: nil, isConnectionDirty: runner.isConnectionDirty)
         }
-        let body: Result<[UInt8], PipelineRunnerError>
-        do {
-            body = .success(try answer(request, with: runner))
-        } catch {
-            body = .failure(error)
-        }
-        return Outcome(body: body, isConnectionDirty: runner.isConnectionDirty)
     }
 
-    private func answer(
-        _ request: PipelineRequest, with runner: StatementRunner
-    ) throws(PipelineRunnerError) -> [UInt8] {
-        var pipeline = Pipeline(runner: runner, options: options, recorder: rejectedChanges)
-        for request in request.requests {
-            do {
-                try pipeline.answer(request)
-            } catch {
-                switch error {
-                case .needsWriter: throw .needsWriter
-                case .storage(let cause): throw .storage(cause)
-                case .rejected, .broken: preconditionFailure("such failures are answered")
-                }
+    /// Rolls back the transaction that is open for `stream` on `connection`.
+    ///
+    /// - Returns: whether the connection is dirty, as `Outcome.isConnectionDirty`.
+    package static func end(_ stream: StreamState, on connection: Connection) -> Bool {
+        guard case .open(let state) = stream.transaction else {
+            preconditionFailure("the stream has no connection")
+        }
+        if !connection.isAutocommit { try? connection.execute("ROLLBACK") }
+        try? connection.setForeignKeysEnabled(state.foreignKeys)
+        return state.isDirty
+    }
+
+    /// Makes the connection what the stream left it as. Returns what foreign keys go back to.
+    private func resume(_ stream: StreamState, with runner: StatementRunner) -> Bool {
+        if case .open(let state) = stream.transaction {
+            runner.begin(isNewConnection: false, isDirty: state.isDirty)
+            return state.foreignKeys
+        }
+        let foreignKeys = (try? connection.areForeignKeysEnabled()) ?? false
+        runner.begin()
+        if let wanted = stream.foreignKeys { try? connection.setForeignKeysEnabled(wanted) }
+        if case .begun = stream.transaction { runner.beginTransaction() }
+        return foreignKeys
+    }
+
+    private func carryOut(
+        _ request: PipelineRequest, with pipeline: inout Pipeline
+    ) throws(PipelineRunnerError) -> Answer {
+        do throws(StepFailure) {
+            if request.form == .cursor, case .batch(let batch)? = request.requests.first {
+                return .cursor(try pipeline.cursor(over: batch))
+            }
+            for request in request.requests { try pipeline.answer(request) }
+            return .pipeline(pipeline.writer)
+        } catch {
+            switch error {
+            case .needsWriter: throw .needsWriter
+            case .storage(let cause): throw .storage(cause)
+            case .rejected, .broken: preconditionFailure("such failures are answered")
             }
         }
-        guard connection.isAutocommit else { throw .streamsUnsupported }
-        return pipeline.finish()
+    }
+
+    /// What the stream keeps. Leaves the transaction if that need not stay on this connection.
+    ///
+    /// One that has read or written stays where it can write, so a reader gives it up
+    /// (`needsWriter`): begun on a reader it could not go on to write once anybody else has.
+    private func whatIsKept(
+        by pipeline: Pipeline, _ runner: StatementRunner, foreignKeys: Bool
+    ) throws(PipelineRunnerError) -> StreamState? {
+        guard !pipeline.isClosed else { return nil }
+        var state = StreamState(limits: options.limits)
+        state.stored = pipeline.stored
+        let now = (try? connection.areForeignKeysEnabled()) ?? foreignKeys
+        state.foreignKeys = now == foreignKeys ? nil : now
+        if connection.isAutocommit {
+            state.transaction = .none
+        } else if runner.hasOnlyBegun {
+            leaveTransaction()
+            state.transaction = .begun
+        } else if case .reader = role {
+            throw .needsWriter
+        } else {
+            state.transaction = .open(
+                .init(foreignKeys: foreignKeys, isDirty: runner.isConnectionDirty))
+        }
+        return state.isWorthKeeping ? state : nil
+    }
+
+    private func restore(_ foreignKeys: Bool) {
+        try? connection.setForeignKeysEnabled(foreignKeys)
     }
 
     private func leaveTransaction() {

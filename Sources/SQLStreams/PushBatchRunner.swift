@@ -10,6 +10,8 @@ internal import WireProtocol
 ///   recorded durably before the COMMIT.
 /// - Where the refusal itself ended the transaction (`ON CONFLICT ROLLBACK`), the batch runs again
 ///   without that step.
+/// - Where a change is refused and the transaction stays open for a later request to commit, all of
+///   it is rolled back.
 /// - Where the disk, the memory or a time limit failed, or the note of the replica's position, all
 ///   of it is rolled back and the replica sends it again.
 struct PushBatchRunner {
@@ -48,7 +50,7 @@ struct PushBatchRunner {
         let failure: SQLFailure
     }
 
-    func run(into writer: inout PipelineResponseWriter) throws(StepFailure) {
+    func run(into writer: inout some BatchOutput) throws(StepFailure) {
         try runner.prepareToWrite()
         let timeLimit = runner.timeLimit
         runner.timeLimit = runner.pushTimeLimit
@@ -65,7 +67,7 @@ struct PushBatchRunner {
 
     /// Each round but the last excludes one more step, so there are no more rounds than steps.
     private func runUntilNothingIsLost(
-        into writer: inout PipelineResponseWriter
+        into writer: inout some BatchOutput
     ) throws(StepFailure) {
         let wasAutocommit = runner.connection.isAutocommit
         var excluded: [Int: SQLFailure] = [:]
@@ -81,7 +83,7 @@ struct PushBatchRunner {
     }
 
     private func runOnce(
-        _ round: inout Round, into writer: inout PipelineResponseWriter
+        _ round: inout Round, into writer: inout some BatchOutput
     ) throws(StepFailure) -> LostTransaction? {
         round.outcomes.reserveCapacity(batch.steps.count)
         for (index, step) in batch.steps.enumerated() {
@@ -102,16 +104,19 @@ struct PushBatchRunner {
             writer.failStep(failure)
             round.outcomes.append(.failed)
         }
-        // Refused outside of a transaction: what else the batch did is committed by now.
-        if runner.connection.isAutocommit {
-            try record(round.rejected)?.resolved(committed: true)
+        guard runner.connection.isAutocommit else {
+            // What a later COMMIT makes of it, nobody would record.
+            if let lost = round.rejected.first { throw .broken(lost.failure) }
+            return nil
         }
+        // Refused outside of a transaction: what else the batch did is committed by now.
+        try record(round.rejected)?.resolved(committed: true)
         return nil
     }
 
     /// Returns the failure of a step that the rest of the push goes on without.
     private func runStep(
-        _ index: Int, _ round: inout Round, into writer: inout PipelineResponseWriter
+        _ index: Int, _ round: inout Round, into writer: inout some BatchOutput
     ) throws(StepFailure) -> SQLFailure? {
         let statement = batch.steps[index].statement
         if let failure = round.excluded[index] { return failure }
@@ -151,7 +156,7 @@ struct PushBatchRunner {
 
     private func commit(
         _ statement: WireProtocol.Statement, _ compiled: CompiledStatement, _ round: inout Round,
-        into writer: inout PipelineResponseWriter
+        into writer: inout some BatchOutput
     ) throws(StepFailure) {
         let recorder = try record(round.rejected)
         var isCommitted = false

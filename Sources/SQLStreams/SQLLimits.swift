@@ -13,8 +13,10 @@ package struct SQLLimits: Sendable {
     package var expressionDepth = 1000
     /// The largest parameter number.
     package var parameterCount = 32_766
-    /// SQL texts that one request may store.
+    /// SQL texts that one stream may store, and their bytes. They may have to be kept in memory until
+    /// the next request.
     package var storedSQLCount = 150
+    package var storedSQLSize = 256 << 10
 
     package init() {}
 }

@@ -16,7 +16,32 @@ protocol StatementOutput {
     mutating func end(affectedRowCount: Int64, lastInsertRowID: Int64?)
 }
 
-extension PipelineResponseWriter: StatementOutput {
+/// Takes the results of a batch, step by step.
+protocol BatchOutput: StatementOutput {
+    mutating func beginBatch()
+    mutating func endBatch()
+    /// The next step's condition is false.
+    mutating func skipStep()
+    /// Forgets what was written of the open step, or answers the next one.
+    mutating func failStep(_ failure: SQLFailure)
+    /// Forgets all of the batch.
+    mutating func abandonRequest()
+    /// Forgets all of the batch, and answers it with an error.
+    mutating func failRequest(_ failure: SQLFailure)
+
+    mutating func beginStatement(columns: [ResultColumn])
+    mutating func endStatement(affectedRowCount: UInt64, lastInsertRowID: Int64?)
+    mutating func beginRow()
+    mutating func endRow()
+    mutating func append(_ value: SQLValue)
+    mutating func appendNull()
+    mutating func append(_ integer: Int64)
+    mutating func append(_ float: Double)
+    mutating func appendText(_ text: UnsafeRawBufferPointer)
+    mutating func appendBlob(_ blob: UnsafeRawBufferPointer)
+}
+
+extension BatchOutput {
     mutating func begin(_ statement: SQLite.Statement) {
         beginStatement(columns: statement.resultColumns)
     }
@@ -35,13 +60,20 @@ extension PipelineResponseWriter: StatementOutput {
         endRow()
     }
 
-    mutating func row(of values: [SQLValue]) { appendRow(values) }
+    mutating func row(of values: [SQLValue]) {
+        beginRow()
+        for value in values { append(value) }
+        endRow()
+    }
 
     mutating func end(affectedRowCount: Int64, lastInsertRowID: Int64?) {
         endStatement(
             affectedRowCount: UInt64(max(0, affectedRowCount)), lastInsertRowID: lastInsertRowID)
     }
 }
+
+extension PipelineResponseWriter: BatchOutput {}
+extension CursorResponseWriter: BatchOutput {}
 
 /// Drops the rows of a sequence, which answers only whether it succeeded.
 struct DiscardedOutput: StatementOutput {

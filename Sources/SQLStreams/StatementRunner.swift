@@ -13,6 +13,7 @@ final class StatementRunner {
     private var isReadyToWrite = false
     /// Something stays behind on the connection that the next user must not see.
     private(set) var isConnectionDirty = false
+    private var wasBeginLast = false
     /// How long each statement may run.
     var timeLimit: Duration
 
@@ -28,7 +29,12 @@ final class StatementRunner {
     }
 
     /// Puts the connection under the client policy and the limits.
-    func begin() {
+    ///
+    /// - Parameters:
+    ///   - isNewConnection: the client's transaction is not open on it.
+    ///   - isDirty: something that must not outlive that transaction is on it already.
+    func begin(isNewConnection: Bool = true, isDirty: Bool = false) {
+        isConnectionDirty = isDirty
         // Where memory is too short for this, a statement that needs it fails with its own error.
         try? connection.registerGenerateSeries()
         connection.setAuthorizer(policy)
@@ -36,7 +42,19 @@ final class StatementRunner {
         connection.setLimit(.sqlLength, to: limits.sqlSize)
         connection.setLimit(.expressionDepth, to: limits.expressionDepth)
         connection.setLimit(.variableNumber, to: limits.parameterCount)
-        connection.lastInsertRowID = 0
+        if isNewConnection { connection.lastInsertRowID = 0 }
+    }
+
+    /// Carries out the client's BEGIN, which an earlier request had.
+    func beginTransaction() {
+        // Begins nothing yet that could fail.
+        try? trusted { try $0.execute("BEGIN") }
+        wasBeginLast = true
+    }
+
+    /// A transaction is open, and nothing was done in it: it sees no state yet, and holds no lock.
+    var hasOnlyBegun: Bool {
+        wasBeginLast && !connection.isAutocommit && connection.transactionState == .none
     }
 
     /// Takes policy and deadline away again, so that the connection's owner is free of them.
@@ -119,6 +137,7 @@ final class StatementRunner {
         }
         try ArgumentBinder.bind(arguments, to: statement)
         try prepareToRun(compiled)
+        wasBeginLast = facts.transactionControl == .begin && connection.isAutocommit
         if let mode = facts.checkpointMode, !statement.isExplain {
             return try runCheckpoint(mode, statement, wantsRows: wantsRows, into: &output)
         }
@@ -204,62 +223,6 @@ final class StatementRunner {
         if error.primaryCode == .interrupt, connection.isStopped { return .broken(.snapshotTooOld) }
         let failure = SQLFailure(error)
         return error.isFaultOfStatement ? .rejected(failure) : .broken(failure)
-    }
-
-    // MARK: Changes of the schema
-
-    /// Runs a statement that changes the schema inside a savepoint and takes it back if replicas
-    /// could not hold the outcome. Only looking at the outcome finds every case: STORED columns,
-    /// names given by ALTER TABLE, collations.
-    private func runSchemaChange(_ statement: SQLite.Statement) throws(StepFailure) {
-        let wasAutocommit = connection.isAutocommit
-        do {
-            let version = try trusted { try $0.queryInteger("PRAGMA main.schema_version") }
-            try trusted { try $0.execute("SAVEPOINT \(Self.savepoint)") }
-            while try statement.step() {}
-            if try trusted({ try $0.queryInteger("PRAGMA main.schema_version") }) != version {
-                try refuseNewProblems(statement)
-            }
-            try trusted { try $0.execute("RELEASE \(Self.savepoint)") }
-        } catch {
-            let failure = (error as? StepFailure) ?? (error as? SQLiteError).map(stepFailure)
-            statement.reset()
-            undoSchemaChange(wasAutocommit: wasAutocommit)
-            guard let failure else { preconditionFailure("a change throws nothing else") }
-            throw failure
-        }
-    }
-
-    private static let savepoint = "tidemark_schema_change"
-
-    /// A problem that was there before is not this statement's: then it runs again, unchecked.
-    private func refuseNewProblems(_ statement: SQLite.Statement) throws {
-        let problems = try trusted { try ReplicaCompatibility.schemaProblems($0) }
-        guard !problems.isEmpty else { return }
-        statement.reset()
-        let before = try trusted { connection in
-            try connection.execute("ROLLBACK TO \(Self.savepoint)")
-            return Set(try ReplicaCompatibility.schemaProblems(connection))
-        }
-        if let new = problems.first(where: { !before.contains($0) }) {
-            throw StepFailure.rejected(
-                SQLFailure(
-                    message: new.description, code: SQLFailure.unsupportedByReplicas))
-        }
-        while try statement.step() {}
-    }
-
-    private func undoSchemaChange(wasAutocommit: Bool) {
-        // SQLite may have rolled everything back already; then there is nothing left to undo.
-        guard !connection.isAutocommit else { return }
-        try? trusted { connection in
-            if wasAutocommit {
-                try connection.execute("ROLLBACK")
-            } else {
-                try connection.execute(
-                    "ROLLBACK TO \(Self.savepoint); RELEASE \(Self.savepoint)")
-            }
-        }
     }
 
     func rollBack() {

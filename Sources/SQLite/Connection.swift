@@ -183,6 +183,22 @@ internal import Synchronization
         unsafe handle.map { unsafe sqlite3_get_autocommit($0) != 0 } ?? true
     }
 
+    package enum TransactionState: Sendable {
+        /// None is open, or it has not touched a database yet.
+        case none
+        case reads
+        case writes
+    }
+
+    package var transactionState: TransactionState {
+        guard let handle = unsafe handle else { return .none }
+        return switch unsafe sqlite3_txn_state(handle, nil) {
+        case SQLITE_TXN_READ: .reads
+        case SQLITE_TXN_WRITE: .writes
+        default: .none
+        }
+    }
+
     /// Rows changed by the newest INSERT, UPDATE or DELETE itself; triggers do not count.
     package var changes: Int64 { unsafe handle.map { unsafe sqlite3_changes64($0) } ?? 0 }
 

@@ -34,16 +34,28 @@ extension HTTPConnection {
             pump.cancel()
         }
         var (bytes, encoding) = head(of: response)
-        if encoding != .none, case .bytes(let body) = response.body {
-            if body.count <= Self.joinedBodySize {
-                bytes.append(contentsOf: body)
-            } else {
-                socket.enqueue(bytes)
-                bytes = body
+        if encoding != .none {
+            switch response.body {
+            case .bytes(let body): append(body, to: &bytes)
+            case .chunk(let body):
+                let isChunked = encoding == .chunked
+                if isChunked {
+                    bytes += HTTPResponseEncoder.chunkPrefix(count: body.count, isFirst: true)
+                }
+                append(body, to: &bytes)
+                if isChunked { bytes += HTTPResponseEncoder.finalChunk(isFirst: false) }
+            case .none, .stream: break
             }
         }
         socket.enqueue(bytes)
         finishAnswer()
+    }
+
+    /// `bytes` is sent before what does not fit well behind it.
+    private func append(_ body: [UInt8], to bytes: inout [UInt8]) {
+        guard body.count > Self.joinedBodySize else { return bytes.append(contentsOf: body) }
+        socket.enqueue(bytes)
+        bytes = body
     }
 
     private func head(of response: HTTPResponse) -> ([UInt8], HTTPBodyEncoding) {

@@ -64,51 +64,49 @@ extension Database {
         generation number: UInt32, from start: UInt32, limit: Int
     ) throws(StorageError) -> FrameSource? {
         precondition(start > 0 && limit > 0, "frames are numbered from 1 on")
-        let (ledger, closing) = state.withLock { ($0.books.generation, $0.closing) }
-        if let closing { throw closing }
-        guard let ledger, number <= ledger.number else { throw .revisionGone }
-        if number == ledger.number {
+        // A roll holds the same lock: it is seen as a whole or not at all.
+        let found = generationFiles.withLock { files -> Result<FrameSource?, StorageError> in
+            let (ledger, closing) = state.withLock { ($0.books.generation, $0.closing) }
+            if let closing { return .failure(closing) }
+            guard let ledger, number <= ledger.number, let file = files.frames else {
+                return .failure(.revisionGone)
+            }
+            guard number == ledger.number else {
+                return pastFrameSource(number, from: start, current: ledger, files)
+            }
             guard start <= ledger.lastFrame else {
-                if start > ledger.lastFrame + 1 { throw .revisionGone }
-                return nil
+                return start > ledger.lastFrame + 1 ? .failure(.revisionGone) : .success(nil)
             }
-            let file = generationFiles.withLock { $0.frames }
-            guard let file, state.withLock({ $0.books.generation?.number }) == number else {
-                // It rolled just now.
-                return try frameSource(generation: number, from: start, limit: limit)
-            }
-            return FrameSource(
-                database: self, generation: number, archive: file,
-                frames: start...ledger.end(from: start, limit: limit))
+            return .success(
+                FrameSource(
+                    database: self, generation: number, archive: file,
+                    frames: start...ledger.end(from: start, limit: limit)))
         }
-        return try pastFrameSource(number, from: start, current: ledger, limit: limit)
+        return try found.get()
     }
 
     private func pastFrameSource(
-        _ number: UInt32, from start: UInt32, current: FrameLedger, limit: Int
-    ) throws(StorageError) -> FrameSource? {
-        let (past, opened) = generationFiles.withLock {
-            files -> (GenerationFiles.Past?, Result<File?, StorageError>) in
-            do throws(StorageError) {
-                return (files.past(number), .success(try files.keptFrames(of: number)))
-            } catch {
-                return (nil, .failure(error))
+        _ number: UInt32, from start: UInt32, current: FrameLedger, _ files: GenerationFiles
+    ) -> Result<FrameSource?, StorageError> {
+        guard let past = files.past(number) else { return .failure(.revisionGone) }
+        guard start <= past.lastFrame else { return .success(nil) }
+        do throws(StorageError) {
+            if let file = try files.keptFrames(of: number) {
+                // Up to its end: it ends with a commit, and there is no list of the others.
+                return .success(
+                    FrameSource(
+                        database: self, generation: number, archive: file,
+                        frames: start...past.lastFrame))
             }
+            let base = try generationBase(current.number)
+            let pages = pages(changedAfter: past.baseCommit, databaseSize: base.databaseSize)
+            return .success(
+                FrameSource(
+                    database: self, base: base, pages: pages,
+                    frames: start...max(past.lastFrame, start + UInt32(max(1, pages.count)) - 1)))
+        } catch {
+            return .failure(error)
         }
-        let file = try opened.get()
-        guard let past else { throw .revisionGone }
-        guard start <= past.lastFrame else { return nil }
-        if let file {
-            // Up to its end: it ends with a commit, and there is no list of the others.
-            return FrameSource(
-                database: self, generation: number, archive: file,
-                frames: start...past.lastFrame)
-        }
-        let base = try generationBase(current.number)
-        let pages = pages(changedAfter: past.baseCommit, databaseSize: base.databaseSize)
-        return FrameSource(
-            database: self, base: base, pages: pages,
-            frames: start...max(past.lastFrame, start + UInt32(max(1, pages.count)) - 1))
     }
 
     /// Notes that clients were told once to let the generation end; durable when it returns.
@@ -118,6 +116,24 @@ extension Database {
                 return .failure(error)
             }
             state.withLock { $0.books.noteCheckpointNeeded() }
+            return .success(())
+        }
+        try result.get()
+    }
+
+    /// What clients may count as the server's though no commit has it, by the newest
+    /// `noteUnfinished`; also that of a former process.
+    package var unfinishedFrames: [UnfinishedFrames] {
+        generationFiles.withLock { $0.unfinished }
+    }
+
+    /// Notes what clients were told was taken and is in memory only. Durable when it returns, so that
+    /// a process that does not have it any more knows who may count on it.
+    package func noteUnfinished(_ frames: [UnfinishedFrames]) throws(StorageError) {
+        let result = generationFiles.withLock { files -> Result<Void, StorageError> in
+            do throws(StorageError) { try files.noteUnfinished(frames) } catch {
+                return .failure(error)
+            }
             return .success(())
         }
         try result.get()

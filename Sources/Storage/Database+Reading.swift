@@ -13,6 +13,15 @@ extension Database {
         return Snapshot(database: self, revision: revision, databaseSize: databaseSize)
     }
 
+    /// What `head` is, unless the database is closing.
+    package func openHead() throws(StorageError) -> (revision: Revision, databaseSize: UInt32) {
+        let taken = state.withLock { state -> Result<(Revision, UInt32), StorageError> in
+            if let closing = state.closing { return .failure(closing) }
+            return .success((state.books.headRevision, state.books.databaseSize))
+        }
+        return try taken.get()
+    }
+
     /// What a partial replica must see of the pages that it bootstrapped without: `base` names the
     /// revision that it bootstrapped with, and its size is that of the view.
     ///

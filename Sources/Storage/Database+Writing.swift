@@ -40,26 +40,40 @@ extension Database {
     /// has committed or could have seen. If that fails, or the database closes first, it gets the
     /// reason instead.
     ///
-    /// The job must leave no transaction open, and must tell nobody what it saw but by its return.
+    /// The job leaves no transaction open, unless it holds the writer for it (`WriterSession.hold`),
+    /// and tells nobody what it saw but by what it returns.
+    ///
+    /// - Parameter refused: called instead of `completion` if the job does not run.
     package func write<Value: Sendable>(
         _ job: @escaping @Sendable (WriterSession) throws(StorageError) -> Value,
+        refused: (@Sendable (StorageError) -> Void)? = nil,
         completion: @escaping @Sendable (Result<Value, StorageError>) -> Void
     ) {
+        let refuse = refused ?? { completion(.failure($0)) }
         let isAccepted = writerLane.submit { [self] in
             if let error = state.withLock({ $0.closing }) {
-                completion(.failure(error))
+                refuse(error)
                 return
             }
-            let result = Result { () throws(StorageError) in
-                try job(WriterSession(database: self))
-            }
+            perform(job, completion: completion)
+        }
+        if !isAccepted { refuse(.queueFull(name)) }
+    }
+
+    /// On the writer lane.
+    func perform<Value: Sendable>(
+        _ job: (WriterSession) throws(StorageError) -> Value,
+        completion: @escaping @Sendable (Result<Value, StorageError>) -> Void
+    ) {
+        isWriterHeld = false
+        let result = Result { () throws(StorageError) in try job(WriterSession(database: self)) }
+        whenDurable { error in completion(error.map { .failure($0) } ?? result) }
+        if !isWriterHeld {
             precondition(writer.isAutocommit, "a job left its transaction open")
-            whenDurable { error in completion(error.map { .failure($0) } ?? result) }
             if !sharedFile.hasFailed { checkpointIfDue() }
             settleFailure()
-            requestFlush()
         }
-        if !isAccepted { completion(.failure(.queueFull(name))) }
+        requestFlush()
     }
 
     /// Runs `job` with a connection that can only read, and calls `completion` once, with what it
@@ -68,10 +82,13 @@ extension Database {
     /// - Parameters:
     ///   - isFresh: the connection has read nothing yet, and is closed behind the job.
     ///   - job: nil if somebody else calls the completion, who was told nothing of the content.
+    ///   - refused: called instead of `completion` if the job does not run.
     package func read<Value: Sendable>(
         isFresh: Bool = false, _ job: @escaping @Sendable (Connection) -> Value?,
+        refused: (@Sendable (StorageError) -> Void)? = nil,
         completion: @escaping @Sendable (Result<Value, StorageError>) -> Void
     ) {
+        let refuse = refused ?? { completion(.failure($0)) }
         let isAccepted = readerLane.submit { [self] in
             do throws(StorageError) {
                 let connection = try takeReader(isFresh: isFresh)
@@ -88,10 +105,10 @@ extension Database {
                 readerEnded()
                 if age.wasTooOld { retryCheckpoint() }
             } catch {
-                completion(.failure(error))
+                refuse(error)
             }
         }
-        if !isAccepted { completion(.failure(.queueFull(name))) }
+        if !isAccepted { refuse(.queueFull(name)) }
     }
 
     private func takeReader(isFresh: Bool) throws(StorageError) -> Connection {

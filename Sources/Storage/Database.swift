@@ -13,8 +13,8 @@ internal import Synchronization
 /// (https://www.sqlite.org/wal.html#walresetbug). Snapshots read the files directly and wait for
 /// neither.
 ///
-/// `Database+Writing`, `+Flushing`, `+Failing`, `+Checkpoint`, `+Reading` and `+Waiting` hold the
-/// rest.
+/// `Database+Writing`, `+Holding`, `+Flushing`, `+Failing`, `+Checkpoint`, `+Reading` and `+Waiting`
+/// have the rest.
 package final class Database: @unchecked Sendable {
     // @unchecked: `state` is guarded by its mutex; what is marked "writer lane" is used by the
     // one job that runs there; the rest never changes after `open`.
@@ -40,6 +40,9 @@ package final class Database: @unchecked Sendable {
         var whenReadersEnd: (@Sendable () -> Void)?
         /// Set once; every later operation fails.
         var closing: StorageError?
+        /// Nobody's, or an open transaction's that no job works on now.
+        var heldWriter: HeldWriter?
+        var nextHold: UInt64 = 0
         /// The WAL's tail is in doubt and could not be cut off.
         var mustStayClosed = false
         var schedule: CheckpointSchedule
@@ -80,6 +83,8 @@ package final class Database: @unchecked Sendable {
 
     // Writer lane:
     var writer: Connection
+    /// The job that runs has called `WriterSession.hold`.
+    var isWriterHeld = false
     let recorder: WALRecorder
     let metaFile: MetaFile
     let changeFile: ChangeFile
@@ -155,9 +160,15 @@ package final class Database: @unchecked Sendable {
 
     // MARK: closing
 
-    /// Refuses everything from now on, with `reason`, and wakes all waiters.
+    /// Refuses everything from now on, with `reason`, wakes all waiters, and rolls back the
+    /// transaction that holds the writer.
     func beginClosing(_ reason: StorageError) {
-        state.withLock { if $0.closing == nil { $0.closing = reason } }
+        let held = state.withLock { state -> HeldWriter? in
+            if state.closing == nil { state.closing = reason }
+            defer { state.heldWriter = nil }
+            return state.heldWriter
+        }
+        if let held { end(held) }
         wakeWaiters()
     }
 

@@ -97,18 +97,18 @@ struct DatabaseOpening {
             var books = try Self.books(
                 meta: metaFile.meta, recovery: recovery, index: index, wal: wal,
                 mainFileSize: stamp.size, sharedFile: sharedFile, path: path)
-            if let current = generation {
-                let isWhole =
-                    history != nil
-                    && books.restoreGeneration(
-                        number: current.number, base: current.base, baseEpoch: current.baseEpoch,
-                        archivedEnds: current.archivedEnds,
-                        hasAskedForCheckpoint: current.hasAskedForCheckpoint)
-                if !isWhole {
-                    generation = try Self.jump(
-                        from: current.number, &generationFiles, &books, name: name,
-                        logger: logger)
-                }
+            // Frames that the log does not know are those of generations that clients know.
+            let known = try generation?.number ?? generationFiles.newestFrames()
+            var isWhole = false
+            if let generation, history != nil {
+                isWhole = books.restoreGeneration(
+                    number: generation.number, base: generation.base,
+                    baseEpoch: generation.baseEpoch, archivedEnds: generation.archivedEnds,
+                    hasAskedForCheckpoint: generation.hasAskedForCheckpoint)
+            }
+            if known > 0, !isWhole {
+                generation = try Self.jump(
+                    from: known, &generationFiles, &books, name: name, logger: logger)
             }
             self.generationFiles = generationFiles
             let lost = books.restore(history?.replicas ?? [], images: history?.images ?? [])

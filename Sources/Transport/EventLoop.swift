@@ -32,7 +32,7 @@ internal import Synchronization
     private static let wakeUpToken = UInt64.max
     private static let eventsPerWait = 256
     /// Enough for nearly every request, and for a large body in few calls.
-    private static let readBufferSize = 64 * 1024
+    package static let defaultReadBufferSize = 64 * 1024
 
     private let epoll: Int32
     private let wakeUp: Int32
@@ -43,6 +43,7 @@ internal import Synchronization
     private var timers = TimerHeap()
     private var isStopping = false
     private var hasOwnJobs = false
+    private let hasFineTimers: Bool
 
     // SAFETY: lives from `init` to `deinit`; only the loop's thread touches it.
     /// Where sockets read to before their bytes are looked at; valid until the next read.
@@ -51,7 +52,14 @@ internal import Synchronization
     /// Nanoseconds of the monotonic clock, as of the last wake-up. Loop's thread only.
     package private(set) var now: UInt64
 
-    package init() throws(TransportError) {
+    /// - Parameters:
+    ///   - readBufferSize: the most that one read of a socket takes, in bytes.
+    ///   - hasFineTimers: timers fire to some microseconds instead of a millisecond, which wakes
+    ///     the loop more often where there are many.
+    package init(
+        readBufferSize: Int = defaultReadBufferSize, hasFineTimers: Bool = false
+    ) throws(TransportError) {
+        self.hasFineTimers = hasFineTimers
         epoll = try SystemCall.makeEpoll()
         do throws(TransportError) {
             wakeUp = try SystemCall.makeEvent()
@@ -59,7 +67,7 @@ internal import Synchronization
             SystemCall.close(epoll)
             throw error
         }
-        unsafe readBuffer = .allocate(byteCount: Self.readBufferSize, alignment: 16)
+        unsafe readBuffer = .allocate(byteCount: readBufferSize, alignment: 16)
         now = SystemCall.monotonicTime()
         // Edge-triggered, so every write to the event is reported once, and it need not be read.
         try SystemCall.watch(
@@ -131,6 +139,9 @@ internal import Synchronization
         timers.remove(timer)
     }
 
+    /// Nanoseconds of the monotonic clock at the time of the call. From any thread.
+    package static func monotonicTime() -> UInt64 { SystemCall.monotonicTime() }
+
     /// Whole seconds since 1970, for dates.
     package var wallClockSeconds: Int { SystemCall.wallClockSeconds() }
 
@@ -163,11 +174,16 @@ internal import Synchronization
 
     private func run() {
         thread.store(pthread_self(), ordering: .relaxed)
+        if hasFineTimers { _ = clinux_set_timer_slack(1) }
         unsafe withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.eventsPerWait) {
             events in
             while !isStopping {
-                let count = unsafe SystemCall.wait(
-                    in: epoll, events: events, milliseconds: timeoutMilliseconds())
+                let count =
+                    hasFineTimers
+                    ? unsafe SystemCall.wait(
+                        in: epoll, events: events, nanoseconds: timeoutNanoseconds())
+                    : unsafe SystemCall.wait(
+                        in: epoll, events: events, milliseconds: timeoutMilliseconds())
                 now = SystemCall.monotonicTime()
                 for index in 0..<count { unsafe dispatch(events[index]) }
                 runPostedJobs()
@@ -183,6 +199,11 @@ internal import Synchronization
         guard deadline > now else { return 0 }
         // Rounded up, or the loop would spin through the last millisecond.
         return Int32(min((deadline - now + 999_999) / 1_000_000, 1_000_000_000))
+    }
+
+    private func timeoutNanoseconds() -> UInt64? {
+        if hasOwnJobs { return 0 }
+        return timers.earliestDeadline.map { $0 > now ? $0 - now : 0 }
     }
 
     private func dispatch(_ event: epoll_event) {

@@ -4,7 +4,7 @@ package protocol StreamSocketDelegate: AnyObject {
     func socketDidChange(_ socket: StreamSocket)
 }
 
-/// One accepted TCP connection: non-blocking reads, and a queue of bytes to write.
+/// One TCP connection, accepted or made: non-blocking reads, and a queue of bytes to write.
 ///
 /// It says what is possible and does what it is told; what to do is the delegate's decision.
 /// Events are edge-triggered, so a socket that is not read because its owner is busy costs
@@ -23,7 +23,7 @@ package final class StreamSocket: EventHandler {
     }
 
     package let loop: EventLoop
-    private let descriptor: Int32
+    let descriptor: Int32
     private weak var delegate: (any StreamSocketDelegate)?
     private var output = OutputQueue()
     private var isWatched = false
@@ -33,7 +33,9 @@ package final class StreamSocket: EventHandler {
     package private(set) var isOpen = true
     /// A read may bring something.
     package private(set) var isReadable = false
-    private var isWritable = true
+    private var isWritable: Bool
+    /// False while it is being made.
+    package private(set) var isConnected: Bool
     /// The peer has finished sending; bytes of it may still be unread.
     package private(set) var peerHasFinished = false
     /// Reset by the peer, or otherwise dead: close it.
@@ -43,9 +45,15 @@ package final class StreamSocket: EventHandler {
 
     /// - Parameters:
     ///   - descriptor: a connected non-blocking socket, owned from here on.
+    ///   - isConnected: false if the connection is still being made.
     ///   - onClose: called once, when it is closed.
-    init(descriptor: Int32, loop: EventLoop, onClose: @escaping () -> Void) {
+    init(
+        descriptor: Int32, loop: EventLoop, isConnected: Bool = true,
+        onClose: @escaping () -> Void
+    ) {
         self.descriptor = descriptor
+        self.isConnected = isConnected
+        isWritable = isConnected
         self.loop = loop
         self.onClose = onClose
     }
@@ -77,7 +85,11 @@ package final class StreamSocket: EventHandler {
             peerHasFinished = true
             isReadable = true
         }
-        if events.contains(.failed) { hasFailed = true }
+        if events.contains(.failed) {
+            hasFailed = true
+        } else if events.contains(.writable) {
+            isConnected = true
+        }
         delegate?.socketDidChange(self)
     }
 

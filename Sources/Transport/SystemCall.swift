@@ -93,6 +93,19 @@ enum SystemCall {
         return 0
     }
 
+    /// As above, to the nanosecond; nil waits for an event alone.
+    static func wait(
+        in epoll: Int32, events: UnsafeMutableBufferPointer<epoll_event>, nanoseconds: UInt64?
+    ) -> Int {
+        let nanoseconds = nanoseconds.map { min($0, 1_000_000_000_000) }
+        let count = unsafe clinux_epoll_wait_fine(
+            epoll, events.baseAddress, Int32(events.count), nanoseconds.map { Int64($0) } ?? -1)
+        if count >= 0 { return Int(count) }
+        let code = errno
+        precondition(code == EINTR, "epoll_pwait2 failed with \(code)")
+        return 0
+    }
+
     // MARK: Sockets
 
     static func makeSocket(family: Int32) throws(TransportError) -> Int32 {
@@ -121,6 +134,25 @@ enum SystemCall {
             }
         }
         return SocketAddress(storage: storage, length: length)
+    }
+
+    /// Begins to connect; a socket that does not block is connected once it is writable.
+    static func connect(_ descriptor: Int32, to address: SocketAddress) -> Outcome {
+        let outcome = call("connect") {
+            unsafe address.withPointer { unsafe Int(Glibc.connect(descriptor, $0, $1)) }
+        }
+        if case .failed(EINPROGRESS) = outcome { return .wouldBlock }
+        return outcome
+    }
+
+    /// The error that waits on a socket, which this clears (socket(7), SO_ERROR); 0 for none.
+    static func takeError(of descriptor: Int32) -> Int32 {
+        var code: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        _ = call("getsockopt") {
+            unsafe Int(getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length))
+        }
+        return code
     }
 
     static func accept(_ listener: Int32) -> Outcome {

@@ -25,6 +25,14 @@ package struct JSONWriter {
         needsComma = mark.needsComma
     }
 
+    /// Puts a string in the place of a null that was written as the value of a key.
+    package mutating func replaceNull(at offset: Int, with text: String) {
+        precondition(bytes[offset..<offset + 4].elementsEqual("null".utf8), "no null is here")
+        var value = JSONWriter(reserving: text.utf8.count + 2)
+        value.string(text)
+        bytes.replaceSubrange(offset..<offset + 4, with: value.bytes)
+    }
+
     package mutating func beginObject() { open(UInt8(ascii: "{")) }
     /// Begins an object with `opening`, JSON up to the place of a value: one copy instead of many,
     /// for the objects that an answer holds by the million.
@@ -38,6 +46,12 @@ package struct JSONWriter {
         appendLiteral(text, quoted: false)
     }
     package mutating func endObject() { close(UInt8(ascii: "}")) }
+    /// Ends an object and its line; the next one is no neighbour of it.
+    package mutating func endLine() {
+        endObject()
+        bytes.append(UInt8(ascii: "\n"))
+        needsComma = false
+    }
     package mutating func beginArray() { open(UInt8(ascii: "[")) }
     package mutating func endArray() { close(UInt8(ascii: "]")) }
 

@@ -1,8 +1,16 @@
-/// The body of `POST /v2/pipeline` and `/v3/pipeline`: requests to one stream, in order.
+/// The body of `POST /v2/pipeline` and `/v3/pipeline`: requests to one stream, in order; or that of
+/// `/v3/cursor`, which has one request, a batch.
 package struct PipelineRequest: Sendable, Equatable {
     /// Continues a stream; nil to open one.
     package var baton: String?
     package var requests: [StreamRequest]
+
+    /// What the answer looks like.
+    package enum Form: Sendable {
+        case pipeline
+        case cursor
+    }
+    package var form = Form.pipeline
 
     package init(baton: String? = nil, requests: [StreamRequest]) {
         self.baton = baton
@@ -10,7 +18,10 @@ package struct PipelineRequest: Sendable, Equatable {
     }
 
     /// Decodes a JSON body. Fields that this server does not know are no error.
-    package init(decoding bytes: [UInt8]) throws(PipelineDecodingError) {
+    package init(
+        decoding bytes: [UInt8], as form: Form = .pipeline
+    ) throws(PipelineDecodingError) {
+        self.form = form
         let document: JSONDocument
         do {
             document = try JSONDocument(parsing: bytes)
@@ -23,6 +34,13 @@ package struct PipelineRequest: Sendable, Equatable {
             try element.decodeString()
         }
         var texts = SQLTextMemo()
+        guard form == .pipeline else {
+            let batch = try root.required("batch") { (batch) throws(PipelineDecodingError) in
+                try Batch(batch, &texts)
+            }
+            requests = [.batch(batch)]
+            return
+        }
         requests = try root.required("requests") { (list) throws(PipelineDecodingError) in
             try list.decodeArray { (_, element) throws(PipelineDecodingError) in
                 try StreamRequest(element, &texts)

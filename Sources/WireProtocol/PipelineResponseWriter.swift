@@ -42,12 +42,15 @@ package struct PipelineResponseWriter {
     /// One for each step of the open batch so far; written at its end.
     private var stepFailures: [SQLFailure?] = []
 
-    /// `baton` continues the stream in the next request; nil where the stream is closed.
-    package init(baton: String? = nil) {
+    /// Where the baton goes, in bytes from the start.
+    private let batonOffset: Int
+
+    package init() {
         json = JSONWriter(reserving: 1024)
         json.beginObject()
         json.key("baton")
-        json.string(orNull: baton)
+        batonOffset = json.bytes.count
+        json.null()
         json.key("base_url")
         json.null()
         json.key("results")
@@ -59,10 +62,13 @@ package struct PipelineResponseWriter {
     /// Bytes written so far.
     package var byteCount: Int { json.bytes.count }
 
-    package consuming func finish() -> [UInt8] {
+    /// - Parameter baton: continues the stream in the next request; nil where the stream is closed.
+    ///   It is known only at the end, and clients expect it at the beginning.
+    package consuming func finish(baton: String? = nil) -> [UInt8] {
         enter(.betweenRequests, from: .betweenRequests)
         json.endArray()
         json.endObject()
+        if let baton { json.replaceNull(at: batonOffset, with: baton) }
         return json.bytes
     }
 
@@ -101,7 +107,7 @@ extension PipelineResponseWriter {
         json.key("step_errors")
         json.beginArray()
         for failure in stepFailures {
-            if let failure { write(failure) } else { json.null() }
+            if let failure { json.append(failure) } else { json.null() }
         }
         json.endArray()
         json.endObject()
@@ -122,7 +128,7 @@ extension PipelineResponseWriter {
             json.endObject()
         }
         json.endArray()
-        write(description.columns)
+        json.append(columns: description.columns)
         json.key("is_explain")
         json.bool(description.isExplain)
         json.key("is_readonly")
@@ -157,7 +163,7 @@ extension PipelineResponseWriter {
         json.key("type")
         json.literal("error")
         json.key("error")
-        write(failure)
+        json.append(failure)
         json.endObject()
     }
 
@@ -190,29 +196,6 @@ extension PipelineResponseWriter {
         json.endObject()
         json.endObject()
     }
-
-    private mutating func write(_ failure: SQLFailure) {
-        json.beginObject()
-        json.key("message")
-        json.string(failure.message)
-        json.key("code")
-        json.string(failure.code)
-        json.endObject()
-    }
-
-    private mutating func write(_ columns: [ResultColumn]) {
-        json.key("cols")
-        json.beginArray()
-        for column in columns {
-            json.beginObject()
-            json.key("name")
-            json.string(column.name)
-            json.key("decltype")
-            json.string(orNull: column.declaredType)
-            json.endObject()
-        }
-        json.endArray()
-    }
 }
 
 // MARK: - Statements
@@ -224,18 +207,14 @@ extension PipelineResponseWriter {
         // Most statements of a push have no columns.
         guard !columns.isEmpty else { return json.beginObject(opening: #"{"cols":[],"rows":["#) }
         json.beginObject()
-        write(columns)
+        json.append(columns: columns)
         json.key("rows")
         json.beginArray()
     }
 
-    /// `lastInsertRowID` is a string on the wire: clients fail on a number.
     package mutating func endStatement(affectedRowCount: UInt64, lastInsertRowID: Int64?) {
         enter(isInBatch ? .batch : .executed, from: .statement)
-        json.bridge(#"],"affected_row_count":"#)
-        json.integer(affectedRowCount)
-        json.bridge(#","last_insert_rowid":"#)
-        if let lastInsertRowID { json.decimalString(lastInsertRowID) } else { json.null() }
+        json.endRows(affectedRowCount: affectedRowCount, lastInsertRowID: lastInsertRowID)
         json.bridge(#","replication_index":null"#)
         json.endObject()
         if isInBatch { stepFailures.append(nil) }
@@ -278,51 +257,34 @@ extension PipelineResponseWriter {
 
 extension PipelineResponseWriter {
     package mutating func append(_ value: SQLValue) {
-        switch value {
-        case .null: appendNull()
-        case .integer(let integer): append(integer)
-        case .float(let float): append(float)
-        case .text(let text):
-            beginValue(#"{"type":"text","value":"#)
-            json.string(text)
-            json.endObject()
-        case .blob(let blob): unsafe blob.withUnsafeBytes { unsafe appendBlob($0) }
-        }
+        checkIsInRow()
+        json.append(value)
     }
 
     package mutating func appendNull() {
-        beginValue(#"{"type":"null""#)
-        json.endObject()
+        checkIsInRow()
+        json.appendNull()
     }
 
     package mutating func append(_ integer: Int64) {
-        beginValue(#"{"type":"integer","value":"#)
-        json.decimalString(integer)
-        json.endObject()
+        checkIsInRow()
+        json.append(integer)
     }
 
-    /// Infinities and NaN leave as null, as they arrive.
     package mutating func append(_ float: Double) {
-        beginValue(#"{"type":"float","value":"#)
-        json.number(float)
-        json.endObject()
+        checkIsInRow()
+        json.append(float)
     }
 
-    /// UTF-8 straight from SQLite, which may hold anything; broken sequences become U+FFFD.
     package mutating func appendText(_ text: UnsafeRawBufferPointer) {
-        beginValue(#"{"type":"text","value":"#)
-        unsafe json.string(repairing: text)
-        json.endObject()
+        checkIsInRow()
+        unsafe json.appendText(text)
     }
 
     package mutating func appendBlob(_ blob: UnsafeRawBufferPointer) {
-        beginValue(#"{"type":"blob","base64":"#)
-        unsafe json.base64String(blob)
-        json.endObject()
+        checkIsInRow()
+        unsafe json.appendBlob(blob)
     }
 
-    private mutating func beginValue(_ opening: StaticString) {
-        precondition(place == .row, "a value belongs in a row")
-        json.beginObject(opening: opening)
-    }
+    private func checkIsInRow() { precondition(place == .row, "a value belongs in a row") }
 }

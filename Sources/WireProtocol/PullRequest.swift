@@ -99,3 +99,35 @@ extension UnsafeBufferPointer<UInt8> {
         unsafe self.init(start: data.data, count: data.len)
     }
 }
+
+extension PullRequest {
+    /// The message as a client writes it: proto3 leaves out what has its default value.
+    package func encoded() -> [UInt8] {
+        var bytes: [UInt8] = []
+        if case .zstd = encoding {
+            Self.append(1 << 3, UInt64(SYNC__PAGE_ENCODING__ZSTD.rawValue), to: &bytes)
+        }
+        Self.append(2, Array(serverRevision.utf8), to: &bytes)
+        Self.append(3, Array(clientRevision.utf8), to: &bytes)
+        if longPollTimeoutMilliseconds != 0 {
+            Self.append(4 << 3, UInt64(longPollTimeoutMilliseconds), to: &bytes)
+        }
+        Self.append(5, selector, to: &bytes)
+        Self.append(7, Array(querySelector.utf8), to: &bytes)
+        return bytes
+    }
+
+    private static func append(_ field: UInt8, _ value: [UInt8], to bytes: inout [UInt8]) {
+        guard !value.isEmpty else { return }
+        append(field << 3 | 2, UInt64(value.count), to: &bytes)
+        bytes += value
+    }
+
+    private static func append(_ tag: UInt8, _ value: UInt64, to bytes: inout [UInt8]) {
+        bytes.append(tag)
+        unsafe withUnsafeTemporaryAllocation(byteCount: Varint.maximumSize, alignment: 1) {
+            let count = unsafe Varint.write(value, into: $0.baseAddress!)
+            unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: $0[..<count]))
+        }
+    }
+}

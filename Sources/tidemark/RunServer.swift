@@ -1,16 +1,18 @@
+internal import CommandLineOptions
 internal import Dispatch
 internal import Endpoints
 internal import Execution
 internal import Glibc
 internal import HTTP
 internal import Logging
+internal import SQLStreams
 internal import Server
 internal import Storage
 
 /// Serves until SIGTERM or SIGINT; returns the exit code.
 ///
-/// The order of the end matters: no new requests, then the running ones, then the databases,
-/// then the workers that served them.
+/// The order of the end matters: streams between two requests, then the running requests and no new
+/// ones, then the databases, then the workers that served them.
 func runServer(_ configuration: ServeConfiguration) throws -> Int32 {
     let logger = Logger.standardError(minimumLevel: configuration.logLevel)
     let ended = DispatchSemaphore(value: 0)
@@ -26,8 +28,12 @@ func runServer(_ configuration: ServeConfiguration) throws -> Int32 {
     let server = try HTTPServer(
         configuration: httpConfiguration(configuration), workers: workers, logger: logger)
     defer { server.stop(grace: configuration.shutdownGrace) }
+    let streams = StreamRegistry(limits: streamLimits(configuration), logger: logger)
+    // First: requests that are to finish may wait for what a stream holds.
+    defer { streams.stop() }
     let bound = try startListeners(
-        configuration, server: server, store: store, workers: workers, logger: logger)
+        configuration, server: server, store: store, streams: streams, workers: workers,
+        logger: logger)
     if !configuration.listen.isLoopback {
         logger.warning(
             "no_authentication", [("hint", "everyone who reaches the listener may read and write")])
@@ -65,6 +71,13 @@ private func openStore(
     }
 }
 
+private func streamLimits(_ configuration: ServeConfiguration) -> StreamLimits {
+    var limits = StreamLimits()
+    limits.idleTime = configuration.streamIdleTimeout
+    limits.transactionTime = configuration.transactionTimeout
+    return limits
+}
+
 private func httpConfiguration(_ configuration: ServeConfiguration) -> HTTPServerConfiguration {
     var http = HTTPServerConfiguration()
     http.loopCount = configuration.threads
@@ -75,7 +88,7 @@ private func httpConfiguration(_ configuration: ServeConfiguration) -> HTTPServe
 
 private func startListeners(
     _ configuration: ServeConfiguration, server: HTTPServer, store: DatabaseStore,
-    workers: WorkerPool, logger: Logger
+    streams: StreamRegistry, workers: WorkerPool, logger: Logger
 ) throws -> (http: ListenAddress, admin: ListenAddress?) {
     var endpoints = EndpointConfiguration()
     endpoints.baseDomains = configuration.baseDomains.map(\.text)
@@ -94,13 +107,15 @@ private func startListeners(
     let http = try listen(
         configuration.listen, server: server,
         handler: PublicEndpoints(
-            store: store, workers: workers, configuration: endpoints, logger: logger))
+            store: store, workers: workers, configuration: endpoints, streams: streams,
+            logger: logger))
     var admin: ListenAddress?
     if let address = configuration.adminListen {
         admin = try listen(
             address, server: server,
             handler: AdminEndpoints(
-                store: store, workers: workers, configuration: endpoints, logger: logger))
+                store: store, workers: workers, configuration: endpoints, streams: streams,
+                logger: logger))
     }
     return (http, admin)
 }

@@ -1,5 +1,6 @@
 import Synchronization
 
+@testable import CommandLineOptions
 @testable import tidemark
 
 /// Runs the command line as the process would, with its streams and its server replaced.

@@ -1,5 +1,6 @@
 import XCTest
 
+@testable import CommandLineOptions
 @testable import tidemark
 
 final class ConfigurationFileTests: XCTestCase {

@@ -5,6 +5,7 @@ import SQLite
 import Synchronization
 import XCTest
 
+@testable import CommandLineOptions
 @testable import tidemark
 
 final class DatabaseCommandTests: XCTestCase {
@@ -151,7 +152,7 @@ final class DatabaseCommandTests: XCTestCase {
             "main_bytes":28672,"history_bytes":0,"frame_bytes":0,"pins":1,"dropped_pins":0,"rejected_changes":2,
             "last_checkpoint":{"mode":"passive","result":"complete","busy":0,"log":12,
             "checkpointed":12,"time":"2026-01-31T12:00:00Z"},"bytes_sent":100,
-            "bytes_received":50,"long_polls":4}
+            "bytes_received":50,"long_polls":4,"open_streams":5}
             """#
         return try! JSONDecoder().decode(StatisticsReport.self, from: Data(body.utf8))
     }
@@ -175,6 +176,7 @@ final class DatabaseCommandTests: XCTestCase {
             bytes sent        100
             bytes received    50
             long polls        4
+            open streams      5
 
             """)
         let json = run("stats", "notes", "--json").output

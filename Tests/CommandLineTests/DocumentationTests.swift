@@ -1,6 +1,7 @@
 import Foundation
 import XCTest
 
+@testable import CommandLineOptions
 @testable import tidemark
 
 /// The documents say what the code does.

@@ -1,6 +1,7 @@
 import Primitives
 import XCTest
 
+@testable import CommandLineOptions
 @testable import tidemark
 
 /// The databases of a data directory that no server uses.

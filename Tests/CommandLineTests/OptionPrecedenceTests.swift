@@ -1,6 +1,7 @@
 import Synchronization
 import XCTest
 
+@testable import CommandLineOptions
 @testable import tidemark
 
 /// Command line over environment over file over default.

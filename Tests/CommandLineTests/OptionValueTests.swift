@@ -1,6 +1,7 @@
 import Logging
 import XCTest
 
+@testable import CommandLineOptions
 @testable import tidemark
 
 final class OptionValueTests: XCTestCase {

@@ -1,6 +1,7 @@
 import Foundation
 import XCTest
 
+@testable import CommandLineOptions
 @testable import tidemark
 
 /// The real process: its streams, its exit code and its signals.

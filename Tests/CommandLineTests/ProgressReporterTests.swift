@@ -1,6 +1,7 @@
 import Synchronization
 import XCTest
 
+@testable import CommandLineOptions
 @testable import tidemark
 
 final class ProgressReporterTests: XCTestCase {

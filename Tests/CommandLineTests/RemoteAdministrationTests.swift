@@ -2,6 +2,7 @@ import Primitives
 import SQLite
 import XCTest
 
+@testable import CommandLineOptions
 @testable import tidemark
 
 final class RemoteAdministrationTests: XCTestCase {
@@ -45,7 +46,7 @@ final class RemoteAdministrationTests: XCTestCase {
         let body = #"""
             {"revision":"r","generation":2,"pages":1,"wal_pages":0,"wal_bytes":0,"main_bytes":4096,
             "history_bytes":0,"frame_bytes":9,"pins":0,"dropped_pins":9,"rejected_changes":0,"last_checkpoint":null,
-            "bytes_sent":5000000000,"bytes_received":0,"long_polls":0,"newer":[]}
+            "bytes_sent":5000000000,"bytes_received":0,"long_polls":0,"open_streams":0,"newer":[]}
             """#
         let server = try ScriptedServer([
             .json(200, body), .json(404, #"{"error":"none","code":"database_unknown"}"#),

@@ -165,7 +165,7 @@ final class AdminTests: ServerTestCase {
                 "revision", "pages", "wal_pages", "wal_bytes", "main_bytes", "history_bytes",
                 "frame_bytes",
                 "pins", "dropped_pins", "rejected_changes", "bytes_sent", "bytes_received",
-                "long_polls",
+                "long_polls", "open_streams",
             ]))
         XCTAssertEqual(reply.object["revision"] as? String, pull.revision)
         XCTAssertEqual(reply.object["pages"] as? Int, pull.databaseSize)

@@ -81,12 +81,17 @@ final class FrameClient {
 
     private func apply(_ new: [WireFrame]) {
         for frame in new {
-            while pages.count < frame.page { pages.append([UInt8](repeating: 0, count: 4096)) }
+            grow(to: Int(frame.page))
             pages[Int(frame.page) - 1] = frame.content
-            if frame.databaseSize > 0 {
-                pages.removeLast(pages.count - Int(frame.databaseSize))
-            }
+            guard frame.databaseSize > 0 else { continue }
+            // One that was brought to a later, smaller state gets frames of an earlier one again.
+            grow(to: Int(frame.databaseSize))
+            pages.removeLast(pages.count - Int(frame.databaseSize))
         }
+    }
+
+    private func grow(to count: Int) {
+        while pages.count < count { pages.append([UInt8](repeating: 0, count: 4096)) }
     }
 
     // MARK: requests
@@ -144,14 +149,14 @@ final class FrameClient {
         return durableCount - first
     }
 
-    /// Up to the end of the newest generation.
+    /// Up to the end of the newest generation, or of `last`.
     @discardableResult
-    func pull() throws -> Int {
+    func pull(upToGeneration last: Int = .max) throws -> Int {
         var count = 0
         while true {
             let reply = try pullReply()
             if reply.status == 400, let newest = reply.object["generation"] as? Int {
-                if newest <= generation { return count }
+                if min(newest, last) <= generation { return count }
                 generation += 1
                 frames = []
                 durableCount = 0

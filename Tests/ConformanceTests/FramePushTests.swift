@@ -56,6 +56,7 @@ final class FramePushTests: ServerTestCase {
             (2, frame, 400, "malformed_frames"), (1, frame + [0], 413, "body_too_large"),
             (1, frame + frame, 413, "body_too_large"),
             (1, Array("{}".utf8), 400, "malformed_frames"),
+            (Int(UInt32.max) - next, frame, 400, "malformed_frames"),
         ]
         for row in rows {
             let reply = try server.request("POST", path + "\(next + row.count)", body: row.body)

@@ -70,4 +70,35 @@ final class FrameStagingLimitTests: ServerTestCase {
         XCTAssertEqual(client.image.differingPages(from: try client.database.export()), [])
         XCTAssertEqual(server.stop(), 0)
     }
+
+    /// A client counts as pushed what was only staged, also when the server forgot it.
+    func testNobodyGoesOnBehindFramesThatWereStagedBeforeARestart() throws {
+        for isKilled in [false, true] {
+            var server = try RunningServer()
+            defer { server.kill() }
+            try server.database("default").sql("CREATE TABLE t(id INTEGER PRIMARY KEY, v)")
+            var client = try FrameClient(server.database("default"))
+            try client.commit(insert(200))
+            XCTAssertNotNil(try client.pushReply(1..<2).object["baton"] as? String)
+            server = try server.restarted(isKilled: isKilled)
+            let database = server.database("default")
+            client = FrameClient(copying: client, on: database)
+            // Somebody else's commit takes just the number of the staged frame.
+            try database.sql("INSERT INTO t(v) VALUES('kept')")
+            let other = try FrameClient(database)
+            try other.pull()
+            XCTAssertEqual(other.durableCount, 1)
+            XCTAssertEqual(
+                try client.pushReply(2..<client.frames.count + 1).text,
+                #"{"status":"ok","generation":1,"max_frame_no":0,"baton":null}"#)
+            XCTAssertEqual(
+                try client.pushReply(1..<client.frames.count + 1).text,
+                #"{"status":"conflict","generation":1,"max_frame_no":1,"baton":null}"#)
+            // One that has the frame is asked once, and gets through.
+            try other.commit("INSERT INTO t(v) VALUES('more')")
+            try other.push()
+            XCTAssertEqual(try database.sql("SELECT v FROM t").rows, [["kept"], ["more"]])
+            XCTAssertEqual(server.stop(), 0)
+        }
+    }
 }

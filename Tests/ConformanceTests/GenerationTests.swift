@@ -101,6 +101,82 @@ final class GenerationTests: ServerTestCase {
             try database.server.request("GET", "/db/\(database.name)/export/1").status, 410)
     }
 
+    /// It could push behind them, so it must not be given others.
+    func testTheFramesOfTheGenerationBeforeAreKeptWhateverTheQuota() throws {
+        let server = try RunningServer(arguments: ["--history-quota", "0"])
+        defer { server.kill() }
+        let behind = try makeClient(on: server)
+        let database = behind.database
+        try database.sql(ten)
+        try database.sql("UPDATE t SET v = randomblob(3000)")
+        try behind.pull()
+        let start = behind.durableCount + 1
+        try database.sql("UPDATE t SET v = 1 WHERE id = 1")
+        let frames = try behind.pullReply().body
+        try roll(database)
+        XCTAssertEqual(try behind.pullReply().body == frames, true)
+        let late = FrameClient(copying: behind)
+        try behind.pull()
+        XCTAssertEqual(behind.generation, 2)
+        // One that does not know of the roll writes what somebody else wrote, too.
+        try late.pull(upToGeneration: 1)
+        XCTAssertEqual(late.durableCount, start)
+        try database.sql("UPDATE t SET v = 'kept' WHERE id = 2")
+        try late.commit("UPDATE t SET v = 'late' WHERE id = 3")
+        XCTAssertThrowsError(try late.push()) {
+            XCTAssertEqual(
+                $0 as? FrameClient.Failure,
+                .conflict(start: start + 1, lastFrame: start + 1))
+        }
+        XCTAssertEqual(try database.sql("SELECT v FROM t WHERE id = 2").rows, [["kept"]])
+        XCTAssertEqual(server.stop(), 0)
+    }
+
+    func testAnOldGenerationWithoutItsFramesEndsWithOneTransaction() throws {
+        let server = try RunningServer(arguments: ["--history-quota", "0"])
+        defer { server.kill() }
+        let first = try makeClient(on: server)
+        let database = first.database
+        try database.sql(ten)
+        try first.pull()
+        let behind = FrameClient(copying: first)
+        try database.sql("UPDATE t SET v = randomblob(3000) WHERE id < 5")
+        try first.pull()
+        try roll(database)
+        try database.sql("DELETE FROM t WHERE id > 4")
+        try database.sql("VACUUM")
+        try roll(database)
+        for client in [first, behind] {
+            let start = client.durableCount + 1
+            let reply = try client.pullReply(from: start - 1)
+            let frames = WireFrame.decode(reply.body)
+            XCTAssertEqual(reply.status, 200)
+            XCTAssertEqual(reply["content-length"], "\(frames.count * WireFrame.size)")
+            XCTAssertEqual(
+                frames.indices.filter { frames[$0].databaseSize > 0 }, [frames.count - 1])
+            try client.pull()
+            XCTAssertEqual(client.generation, 3)
+            try assertInSync(client)
+        }
+        // It ends where its clients are told to go on.
+        let end = try server.request("GET", "/sync/1/4000/4128")
+        XCTAssertEqual(
+            end.text,
+            #"{"baton":null,"status":"checkpoint_needed","generation":3,"max_frame_no":0}"#)
+        XCTAssertEqual(server.stop(), 0)
+    }
+
+    func testAGenerationDoesNotEndByItselfRightAfterTheStartOrAPush() throws {
+        let server = try RunningServer(arguments: ["--generation-roll-pages", "5"])
+        defer { server.kill() }
+        let client = try makeClient(on: server)
+        try client.commit(ten)
+        try client.push()
+        XCTAssertEqual(try client.pullReply().object["generation"] as? Int, 1)
+        XCTAssertEqual(try FrameClient.info(client.database), 1)
+        XCTAssertEqual(server.stop(), 0)
+    }
+
     func testAnOperatorEndsAGenerationThatHasFrames() throws {
         let client = try makeClient()
         let database = client.database

@@ -334,24 +334,6 @@ final class PipelineTests: ServerTestCase {
         XCTAssertEqual(try database.sql("SELECT id FROM t").rows, [["1"]])
     }
 
-    func testAnOpenTransactionAtTheEndIsRolledBackAndAnError() throws {
-        let database = try makeDatabase("CREATE TABLE t(id INTEGER PRIMARY KEY)")
-        let reply = try database.pipeline(
-            #"{"requests":[\#(execute("BEGIN")),\#(execute("INSERT INTO t VALUES(1)"))]}"#)
-        assertFailure(reply, 400, "STREAM_NOT_SUPPORTED")
-        XCTAssertEqual(try database.sql("SELECT count(*) FROM t").rows, [["0"]])
-    }
-
-    func testABatonIsRefused() throws {
-        let database = try makeDatabase("CREATE TABLE t(id INTEGER PRIMARY KEY)")
-        for request in ["SELECT 1", "INSERT INTO t VALUES(1)"] {
-            let reply = try database.pipeline(
-                #"{"baton":"abc","requests":[\#(execute(request))]}"#)
-            assertFailure(reply, 400, "STREAM_EXPIRED")
-        }
-        XCTAssertEqual(try database.sql("SELECT count(*) FROM t").rows, [["0"]])
-    }
-
     /// The replicas' engine has it built in, stock SQLite does not.
     func testGenerateSeriesWorksForReadersAndWriters() throws {
         let database = try makeDatabase("CREATE TABLE t(id INTEGER PRIMARY KEY)")

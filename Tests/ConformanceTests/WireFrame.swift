@@ -24,17 +24,19 @@ struct WireFrame: Equatable {
     }
 
     /// A body whose checksums follow from each other, as in a client's WAL.
-    static func encode(_ frames: some Sequence<WireFrame>) -> [UInt8] {
-        var sum: (UInt32, UInt32) = (1, 2)
+    static func encode(
+        _ frames: some Sequence<WireFrame>, salt: UInt32 = 3, isBigEndian: Bool = false
+    ) -> [UInt8] {
+        var sum = (salt &+ 1, salt &+ 2)
         var body: [UInt8] = []
         for frame in frames {
             let header = word(frame.page) + word(frame.databaseSize)
             for part in [header, frame.content] {
                 sum = part.withUnsafeBytes {
-                    WALChecksum.checksum($0, from: sum, isBigEndian: false)
+                    WALChecksum.checksum($0, from: sum, isBigEndian: isBigEndian)
                 }
             }
-            body += header + word(3) + word(4) + word(sum.0) + word(sum.1) + frame.content
+            body += header + word(salt) + word(salt) + word(sum.0) + word(sum.1) + frame.content
         }
         return body
     }

@@ -104,6 +104,32 @@ class Pusher:
             raise Violation(f"a push was answered with {failed[:3]}")
 
 
+class StreamPusher(Pusher):
+    """Sends its transactions over several requests, as interactive clients do."""
+
+    def send(self, peer, statements):
+        begin = [statement("BEGIN IMMEDIATE", want_rows=False)]
+        begin.append(statement(CREATE_CHANGE_TABLE, want_rows=False))
+        baton = None
+        for group in [begin, *([each] for each in statements)]:
+            requests = [{"type": "execute", "stmt": each} for each in group]
+            baton, results = peer.stream(baton, requests)
+            self.check(results)
+            if baton is None:
+                raise Violation("a stream with an open transaction has no baton")
+        commit = {"type": "execute", "stmt": statement("COMMIT", want_rows=False)}
+        baton, results = peer.stream(baton, [commit, {"type": "close"}])
+        self.check(results)
+        if baton is not None:
+            raise Violation("a stream that was closed has a baton")
+
+    @staticmethod
+    def check(results):
+        failed = [each for each in results if each["type"] != "ok"]
+        if failed:
+            raise Violation(f"a transaction was answered with {failed[:3]}")
+
+
 class Image:
     """A copy of a database, kept current by pulls.
 

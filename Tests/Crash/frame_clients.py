@@ -205,9 +205,10 @@ class Client:
 class Model:
     """What a server has to have: every generation's base and frames, and what is staged."""
 
-    def __init__(self, image, checkpoint_needed):
+    def __init__(self, image, checkpoint_needed, roll_frames):
         self.image = list(image)
         self.checkpoint_needed = checkpoint_needed
+        self.roll_frames = roll_frames
         self.bases = {}
         self.frames = {}
         self.generation = 0
@@ -226,6 +227,12 @@ class Model:
         self.bases[self.generation] = list(self.image)
         self.frames[self.generation] = []
         self.has_asked = False
+
+    def reach_end(self, generation, start):
+        """A client asks behind the last frame: a long generation ends."""
+        if (generation, start) == (self.generation, self.newest + 1):
+            if self.newest >= self.roll_frames:
+                self.roll()
 
     @property
     def newest(self):
@@ -253,8 +260,9 @@ class Model:
     def expect(self, generation, start, frames, baton):
         """What has to be answered to a push, and what it does: (status, newest, effect).
 
-        The status is "gap" where frames are missing: see `Seed.check_resend`. The effect is the
-        transactions to append and the frames to stage, or None.
+        The status is "gap" where frames are missing: see `FrameDatabase.check_resend`. It is
+        "overtaken" for a conflict with what was staged, which needs no comparison. The effect is
+        the transactions to append and the frames to stage, or None.
         """
         offset = self.offset(generation, start)
         if offset is None:
@@ -264,7 +272,7 @@ class Model:
         if session is not None and (session[0] != self.generation or not session[2]):
             session = (self.generation, self.newest + 1, [])
         elif session is not None and session[1] != self.newest + 1:
-            return "conflict", offset + self.newest, None
+            return "overtaken", offset + self.newest, None
         stored = self.frames[self.generation]
         overlap = frames[: max(0, self.newest - first + 1)]
         if overlap:

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Kills the server under load, again and again, and checks what it promised.
 
-In each round pushers, pullers and plain SQL writers work on two databases until SIGKILL comes at
-a random moment; sometimes it comes again while the server starts. After the restart:
+In each round pushers, clients with transactions over several requests, pullers and plain SQL
+writers work on two databases until SIGKILL comes at a random moment; sometimes it comes again while
+the server starts. After the restart:
 
 - every acknowledged row is there exactly once, and no transaction is there in part;
 - a revision never named two contents: not before and after a restart, not for two pullers, not
@@ -37,6 +38,7 @@ from clients import (  # noqa: E402
     Image,
     PartialReplica,
     Pusher,
+    StreamPusher,
     Violation,
     commit_number,
 )
@@ -99,8 +101,11 @@ class Database:
     def __init__(self, name, seed):
         self.name = name
         self.random = random.Random(f"{seed}/{name}")
+        # One of them takes several requests for each transaction.
         self.pushers = [
-            Pusher(f"{name}-pusher{index}", f"{seed}/{name}/push{index}")
+            (StreamPusher if index == 0 else Pusher)(
+                f"{name}-pusher{index}", f"{seed}/{name}/push{index}"
+            )
             for index in range(PUSHERS_PER_DATABASE)
         ]
         self.images = [Image() for _ in range(PULLERS_PER_DATABASE)]

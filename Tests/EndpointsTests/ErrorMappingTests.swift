@@ -66,8 +66,9 @@ final class ErrorMappingTests: XCTestCase {
 
     func testErrorsOfPipelinesAndBodies() {
         let rows: [(PipelineExecution.Failure, Int, String)] = [
-            (.pipeline(.streamsUnsupported), 400, "STREAM_NOT_SUPPORTED"),
-            (.pipeline(.batonUnknown), 400, "STREAM_EXPIRED"),
+            (.stream(.expired(nil)), 400, "STREAM_EXPIRED"),
+            (.stream(.expired(.idle(.seconds(5)))), 400, "STREAM_EXPIRED"),
+            (.stream(.busy), 409, "STREAM_BUSY"), (.stream(.tooMany), 503, "too_many_streams"),
             (.pipeline(.needsWriter), 500, "internal"),
             (
                 .pipeline(.storage(StorageError.file(operation: "write", path: path, code: 28))),

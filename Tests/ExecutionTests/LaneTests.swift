@@ -131,6 +131,60 @@ final class LaneTests: XCTestCase {
         XCTAssertEqual(record.all, [1, 2])
     }
 
+    /// The pool has one thread: whoever held it would keep `other` from running.
+    func testAHeldLaneKeepsTheOthersWaitingWithoutAThread() {
+        let pool = WorkerPool(threadCount: 1)
+        let lane = Lane(pool: pool)
+        let other = Lane(pool: pool)
+        let record = Record()
+        let step = DispatchSemaphore(value: 0)
+        _ = lane.submit {
+            record.add(1)
+            lane.hold()
+        }
+        for value in [10, 11] { _ = lane.submit { record.add(value) } }
+        _ = other.submit { step.signal() }
+        step.wait()
+        XCTAssertEqual(record.all, [1])
+        XCTAssertEqual(lane.count, 3)
+        lane.resume {
+            record.add(2)
+            lane.hold()
+            // Before the job that holds the lane has ended.
+            lane.resume { record.add(3) }
+        }
+        pool.stop()
+        XCTAssertEqual(record.all, [1, 2, 3, 10, 11])
+        XCTAssertEqual(lane.count, 0)
+    }
+
+    /// Holders come and go on many threads; each one's steps stay together, and all jobs run.
+    func testJobsOfAHolderAreNeverMixedWithOthers() {
+        let pool = WorkerPool(threadCount: 4)
+        let lane = Lane(pool: pool)
+        let record = Record()
+        let ended = DispatchGroup()
+        @Sendable func step(_ holder: Int, _ number: Int) {
+            record.add(holder * 10 + number)
+            guard number < 5 else { return ended.leave() }
+            lane.hold()
+            // From the job itself, and from another thread while it ends or has ended.
+            if (holder + number).isMultiple(of: 2) {
+                lane.resume { step(holder, number + 1) }
+            } else {
+                pool.submit { lane.resume { step(holder, number + 1) } }
+            }
+        }
+        for holder in 0..<200 {
+            ended.enter()
+            XCTAssertTrue(lane.submit { step(holder, 0) })
+        }
+        ended.wait()
+        pool.stop()
+        XCTAssertEqual(record.all, (0..<200).flatMap { holder in (0...5).map { holder * 10 + $0 } })
+        XCTAssertEqual(lane.count, 0)
+    }
+
     func testManyThreadsSubmitToManyLanes() {
         let pool = WorkerPool(threadCount: 4)
         let lanes = (0..<5).map { _ in Lane(pool: pool) }

@@ -44,6 +44,9 @@ class Worker:
             self.connection.execute(sql, arguments)
         self.connection.commit()
 
+    def rollback(self):
+        self.connection.rollback()
+
     def sync(self):
         self.connection.sync()
 

@@ -72,11 +72,14 @@ def test_a_fresh_bootstrap_in_the_third_generation(
         assert_settled(replica, peer)
 
 
+@pytest.mark.parametrize("quota", ["256MiB", "0"], ids=["frames kept", "frames gone"])
 @pytest.mark.parametrize("kill", [False, True], ids=["SIGTERM", "SIGKILL"])
 def test_many_generations_behind(
-    server, peer, table, new_frame_replica, checkpoint, assert_settled, kill
+    server, peer, table, new_frame_replica, checkpoint, assert_settled, kill, quota
 ):
     """One waits at the base, one inside, one at the end of generation 1."""
+    server.arguments.append(f"--history-quota={quota}")
+    server.restart()
     at_base = new_frame_replica(server.url)
     peer.sql("INSERT INTO t(v) SELECT randomblob(900) FROM generate_series(1, 300)")
     inside = new_frame_replica(server.url)

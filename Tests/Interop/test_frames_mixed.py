@@ -54,7 +54,7 @@ def test_a_page_client_pushes_onto_frames_that_it_does_not_have(
     assert peer.sql("SELECT id, who FROM t ORDER BY id") == [(1, "pages"), (2, "frames")]
 
 
-@pytest.mark.parametrize("isolation", [None], ids=["autocommit"])
+@pytest.mark.parametrize("isolation", [None, "DEFERRED"], ids=["autocommit", "transactions"])
 def test_online_writes_go_to_the_server_at_once(
     server, peer, table, new_frame_replica, assert_settled, isolation
 ):

@@ -295,18 +295,23 @@ class Peer:
 
     def pipeline(self, requests):
         """The results of one `/v2/pipeline` request."""
+        return self.stream(None, requests)[1]
+
+    def stream(self, baton, requests):
+        """The next baton and the results of a `/v2/pipeline` request on the stream of `baton`."""
         status, _, answer = self.request(
             "POST",
             "/v2/pipeline",
-            json.dumps({"baton": None, "requests": requests}).encode(),
+            json.dumps({"baton": baton, "requests": requests}).encode(),
             {"Content-Type": "application/json"},
         )
         if status != 200:
             raise Refused(status, answer)
-        results = json.loads(answer)["results"]
+        answer = json.loads(answer)
+        results = answer["results"]
         if len(results) != len(requests):
             raise ProtocolViolation(f"{len(results)} results for {len(requests)} requests")
-        return results
+        return answer["baton"], results
 
     def sql(self, text, *arguments):
         """Runs one statement and returns its rows."""

@@ -25,7 +25,7 @@ final class FramePushPlanTests: XCTestCase {
         var pushes = UnfinishedPushes()
         if let completeSince { pushes.began(generation: completeSince) }
         for (index, (generation, range)) in unfinished.enumerated() {
-            pushes.note(
+            pushes.willTake(
                 StagedFrames(
                     generation: generation, first: range.lowerBound,
                     frames: frames(range.lowerBound..<range.upperBound + 1)),
@@ -115,7 +115,7 @@ final class FramePushPlanTests: XCTestCase {
                 frame(77, size: stored[index].databaseSize),
                 frame(stored[index].page, size: stored[index].databaseSize + 1),
             ]
-            for byte in [0, 4095] {
+            for byte in 0..<4096 {
                 var content = stored[index].content
                 content[byte] ^= 1
                 others.append(
@@ -262,18 +262,25 @@ final class FramePushPlanTests: XCTestCase {
             StagedFrames(
                 generation: generation, first: range.lowerBound, frames: frames(range))
         }
-        pushes.note(staged(3, 5..<9), under: one)
-        pushes.note(staged(3, 5..<7), under: one)
+        pushes.willTake(staged(3, 5..<9), under: one)
+        pushes.willTake(staged(3, 5..<7), under: one)
         XCTAssertEqual(pushes.pushes.map(\.frames), [5...8], "the client may know of all of them")
-        pushes.note(staged(3, 5..<20), under: two)
-        pushes.note(staged(3, 9..<9), under: one)
+        pushes.willTake(staged(3, 5..<20), under: two)
+        pushes.willTake(staged(3, 9..<9), under: one)
+        XCTAssertEqual(pushes.pushes.map(\.frames), [5...8, 5...19], "the commit may fail")
+        pushes.took(staged(3, 9..<9), under: one)
         XCTAssertEqual(pushes.pushes.map(\.frames), [5...19])
-        pushes.note(staged(4, 1..<3), under: one)
+        pushes.willTake(staged(3, 20..<22), under: two)
+        XCTAssertEqual(pushes.pushes.map(\.frames), [5...19, 20...21])
+        pushes.took(staged(3, 20..<22), under: two)
+        XCTAssertEqual(pushes.pushes.map(\.frames), [20...21])
+        pushes.willTake(staged(4, 1..<3), under: one)
         XCTAssertEqual(pushes.pushes.count, 2)
-        pushes.note(staged(5, 1..<3), under: one)
-        XCTAssertEqual(pushes.pushes.map(\.generation), [5])
+        pushes.took(staged(4, 1..<3), under: one)
+        pushes.willTake(staged(5, 1..<3), under: one)
+        XCTAssertEqual(pushes.pushes.map(\.generation), [4, 5], "that of 3 is of no use")
         for index in 0..<UInt32(500) {
-            pushes.note(staged(5, index + 1..<index + 3), under: PushBaton("b\(index)"))
+            pushes.willTake(staged(5, index + 1..<index + 3), under: PushBaton("b\(index)"))
         }
         XCTAssertLessThanOrEqual(pushes.pushes.count, UnfinishedPushes.limit)
         XCTAssertEqual(pushes.pushes.map(\.frames.lowerBound).min(), 1)

@@ -91,7 +91,7 @@ final class FrameStagingTests: XCTestCase {
 
     func testADatabaseIsQuietAWhileAfterThePushesAndTheStart() {
         let clock = Mutex(start)
-        let pushes = FramePushes(byteLimit: 1 << 20, quietTime: .seconds(60)) {
+        let pushes = OngoingPushes(byteLimit: 1 << 20, quietTime: .seconds(60)) {
             clock.withLock { $0 }
         }
         func isQuiet(_ seconds: Int, _ database: DatabaseID) -> Bool {

@@ -42,8 +42,9 @@ final class SQLFixture {
 
     // MARK: Running
 
+    /// - Parameter stream: what earlier requests left; the caller ends what this one leaves open.
     func outcome(
-        _ requests: [StreamRequest], onReader: Bool = false, baton: String? = nil
+        _ requests: [StreamRequest], onReader: Bool = false, in stream: StreamState? = nil
     ) -> PipelineRunner.Outcome {
         let role: PipelineRunner.Role =
             onReader
@@ -57,21 +58,34 @@ final class SQLFixture {
         let runner = PipelineRunner(
             connection: onReader ? reader : writer, role: role, options: options,
             rejectedChanges: recorder)
-        let outcome = runner.run(PipelineRequest(baton: baton, requests: requests))
+        let outcome = runner.run(
+            PipelineRequest(requests: requests), in: stream ?? StreamState(limits: options.limits))
         isDirty = outcome.isConnectionDirty
-        XCTAssertTrue(writer.isAutocommit, "the connection was left in a transaction")
+        XCTAssertEqual(writer.isAutocommit, outcome.kept?.isOpen != true)
+        XCTAssertTrue(reader.isAutocommit, "a reader was left in a transaction")
         return outcome
     }
 
     /// The entries of `results`.
     func run(_ requests: [StreamRequest]) throws -> [Result] {
-        let body = try outcome(requests).body.get()
+        let outcome = outcome(requests)
+        XCTAssertNotEqual(outcome.kept?.isOpen, true, "a transaction was left open")
+        let body = try outcome.body.get()
         let root = try XCTUnwrap(
             try JSONSerialization.jsonObject(with: Data(body)) as? [String: Any])
         XCTAssertTrue(root["baton"] is NSNull)
         let results = try XCTUnwrap(root["results"] as? [[String: Any]])
         XCTAssertEqual(results.count, requests.count)
         return results.map { Result(json: $0) }
+    }
+
+    /// Runs requests on a stream that goes on, and returns the entries of `results`.
+    func run(
+        _ requests: [StreamRequest], on stream: inout StreamState?
+    ) throws -> [Result] {
+        let outcome = outcome(requests, in: stream)
+        stream = outcome.kept
+        return try outcome.results
     }
 
     func execute(
@@ -86,6 +100,18 @@ final class SQLFixture {
     // MARK: Looking
 
     func text(_ sql: String) throws -> String? { try writer.queryText(sql) }
+}
+
+extension PipelineRunner.Outcome {
+    var body: Swift.Result<[UInt8], PipelineRunnerError> { answer.map { $0.finish() } }
+
+    /// The entries of `results`.
+    var results: [Result] {
+        get throws {
+            let root = try JSONSerialization.jsonObject(with: Data(body.get())) as? [String: Any]
+            return try XCTUnwrap(root?["results"] as? [[String: Any]]).map { Result(json: $0) }
+        }
+    }
 }
 
 /// One entry of an answer's `results`.

@@ -16,9 +16,9 @@ final class PipelineResponseWriterTests: XCTestCase {
     private func written(
         baton: String? = nil, _ write: (inout PipelineResponseWriter) -> Void
     ) -> String {
-        var writer = PipelineResponseWriter(baton: baton)
+        var writer = PipelineResponseWriter()
         write(&writer)
-        let bytes = writer.finish()
+        let bytes = writer.finish(baton: baton)
         XCTAssertNoThrow(try JSONDocument(parsing: bytes))
         return String(decoding: bytes, as: UTF8.self)
     }

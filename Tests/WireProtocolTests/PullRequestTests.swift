@@ -183,3 +183,17 @@ final class PullRequestTests: XCTestCase {
         XCTAssertGreaterThan(decodedCount, 0)
     }
 }
+
+extension PullRequestTests {
+    func testWhatAClientWritesIsReadBack() throws {
+        var request = PullRequest()
+        XCTAssertEqual(request.encoded(), [])
+        request.encoding = .zstd
+        request.serverRevision = "tm1.a"
+        request.clientRevision = String(repeating: "r", count: 300)
+        request.longPollTimeoutMilliseconds = 60_000
+        request.selector = [0x3A, 0x30, 0, 0]
+        request.querySelector = "SELECT 1"
+        XCTAssertEqual(try PullRequest(decoding: request.encoded()), request)
+    }
+}

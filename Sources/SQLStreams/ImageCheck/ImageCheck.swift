@@ -15,12 +15,15 @@ package import Storage
 /// 5. SQLite's `quick_check`: the touched tables, the smallest first, then everything.
 ///
 /// Steps 1 to 3 always come to their end. 4 and 5 have a time each: what is not checked when it is
-/// over passes. Only the state after the last transaction is checked by 2 to 5.
+/// over passes. Only the state after the last transaction is checked by 2 to 5: SQL sees no other,
+/// unless the process dies while the push is written.
 package struct ImageCheck: Sendable {
     package struct Limits: Sendable {
         /// For step 4, and at most for step 5. Step 4 seldom needs a tenth: it reads the pushed
         /// pages and some that lead to them.
         package var time: Duration = .milliseconds(25)
+        /// What step 4 is given for each frame, if that is more: a large push must not be less proven.
+        package var walkTimePerFrame: Duration = .microseconds(20)
         /// What step 5 is given for each frame, but at least as much as for 250: it could go on
         /// through the whole database, and must cost less than writing the push does.
         package var quickCheckTimePerFrame: Duration = .microseconds(2)
@@ -31,6 +34,8 @@ package struct ImageCheck: Sendable {
         package var schemaSize = 4 << 20
 
         package init() {}
+
+        func walkTime(frameCount: Int) -> Duration { max(time, walkTimePerFrame * frameCount) }
 
         func quickCheckTime(frameCount: Int) -> Duration {
             min(time, quickCheckTimePerFrame * max(250, frameCount))
@@ -88,7 +93,7 @@ package struct ImageCheck: Sendable {
         var walk = ImageWalk(image: image)
         let schema = try ImageSchema(image, walk: &walk, maximumSize: limits.schemaSize)
         if schema.isChanged { try SchemaCheck(image, limits: limits).run(schema) }
-        let deadline = ContinuousClock.now + limits.time
+        let deadline = ContinuousClock.now + limits.walkTime(frameCount: image.frameCount)
         walk.isOutOfTime = { ContinuousClock.now >= deadline }
         var trees: [UInt32: ImageWalk.Tree] = [:]
         do throws(ImageCheckStop) {
@@ -102,6 +107,7 @@ package struct ImageCheck: Sendable {
         } catch .outOfTime {
             // What is left passes.
         }
+        if let problem = schema.cookieProblem { throw .fault(problem) }
         return (schema, trees)
     }
 }

@@ -7,6 +7,8 @@ struct ImageSchema {
     /// False if every page that holds it is as it was.
     let isChanged: Bool
     private let baseRows: Set<SchemaRow>
+    /// By how much the schema's cookie grew; 1 over a base without pages.
+    private let cookieStep: Int32
     /// The roots of the base's trees.
     let baseRoots: Set<UInt32>
 
@@ -24,6 +26,9 @@ struct ImageSchema {
         }
         // The header at the front of page 1 changes with most commits.
         self.pageOne = pageOne
+        // It may wrap around.
+        cookieStep =
+            old.map { Int32(bitPattern: Self.cookie(pageOne) &- Self.cookie($0)) } ?? 1
         let isSameRoot = old.map { $0[100...] == pageOne[100...] } ?? false
         let isChanged = schema.pages.contains { image.isPushed($0) && !($0 == 1 && isSameRoot) }
         self.isChanged = isChanged
@@ -34,6 +39,16 @@ struct ImageSchema {
 
     /// Those that the base does not have.
     var newRows: [SchemaRow] { rows.filter { !baseRows.contains($0) } }
+
+    /// A connection keeps the schema that it parsed for as long as page 1 holds the cookie that it
+    /// saw then. With another schema under the same cookie it would read and write wrong trees.
+    var cookieProblem: String? {
+        if cookieStep < 0 { return "the schema's cookie goes back" }
+        guard cookieStep == 0, Set(rows) != baseRows else { return nil }
+        return "the schema changed, and its cookie did not"
+    }
+
+    private static func cookie(_ pageOne: [UInt8]) -> UInt32 { pageOne.bigEndian32(at: 40) }
 
     /// None where they cannot be told: then nothing counts as known.
     private static func rows(

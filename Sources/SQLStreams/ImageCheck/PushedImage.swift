@@ -31,6 +31,8 @@ final class PushedImage: PageSource {
         self.pushed = pushed
     }
 
+    var frameCount: Int { frames.count }
+
     func isPushed(_ page: UInt32) -> Bool { pushed.contains(page) }
 
     func read(

@@ -22,13 +22,6 @@ struct GenerationFiles {
         var hasAskedForCheckpoint = false
     }
 
-    private enum EntryKind: UInt8 {
-        case begin = 1
-        case archived = 2
-        case asked = 3
-        case past = 4
-    }
-
     static let frameSize = 4120
     /// Generations that are remembered without their frames.
     private static let pastLimit = 1000
@@ -39,6 +32,8 @@ struct GenerationFiles {
     private(set) var frames: File?
     /// Oldest first.
     private(set) var past: [Past] = []
+    /// What clients may count as the server's though no commit has it.
+    private(set) var unfinished: [UnfinishedFrames] = []
     /// Set when the files' owner lets go of them; the next one may have them open already.
     var isClosed = false
 
@@ -50,17 +45,26 @@ struct GenerationFiles {
             directory: directory, name: "generations", magic: "TMGENS01", databaseID: databaseID,
             purposes: .generations)
         var files = GenerationFiles(directory: directory, log: log)
-        guard let (current, past) = decode(bodies) else { return (files, nil) }
+        guard let (current, past, unfinished) = decode(bodies) else { return (files, nil) }
         files.past = past
+        files.unfinished = unfinished
         if let current {
             let file = try File(path: files.path(current.number), mode: .create)
             // What follows is from a checkpoint that never began.
             let end = Int64(current.archivedEnds.last ?? 0) * Int64(frameSize)
             if try file.size() > end { try file.truncate(to: end, for: .unrecordedFrames) }
             files.frames = file
+            try files.removeForgotten(current: current.number)
         }
-        try files.removeForgotten(current: current?.number)
         return (files, current)
+    }
+
+    /// The newest generation that has a file of frames, whatever the log says; 0 if none has.
+    func newestFrames() throws(StorageError) -> UInt32 {
+        let numbers = try Directory.names(in: directory)
+            .filter { $0.hasPrefix("frames.") }
+            .compactMap { UInt32($0.dropFirst("frames.".count)) }
+        return numbers.max() ?? 0
     }
 
     private func path(_ number: UInt32) -> String { directory + "/frames.\(number)" }
@@ -75,8 +79,9 @@ struct GenerationFiles {
 
     // MARK: changes, durable when they return
 
-    /// Begins a generation. The one before is remembered with its frames, as far as `keptBytes`
-    /// allow for all that have ended; older ones lose theirs.
+    /// Begins a generation. The one before is remembered with its frames, because its clients can
+    /// still push and so must have the very frames that the server has; older ones keep theirs as
+    /// far as `keptBytes` allow for all that have ended.
     mutating func begin(
         _ current: Current, after ended: FrameLedger?, keptBytes: Int64
     ) throws(StorageError) {
@@ -97,10 +102,15 @@ struct GenerationFiles {
         var bytes: Int64 = 0
         for index in remembered.indices.reversed() {
             bytes += Int64(remembered[index].lastFrame) * Int64(Self.frameSize)
-            if bytes > keptBytes { remembered[index].isKept = false }
+            let isBefore = remembered[index].number == ended?.number
+            if bytes > keptBytes && !isBefore { remembered[index].isKept = false }
         }
-        try log.rewrite(Self.body(remembered) + Self.body(current))
+        // Clients of the generation before can still push.
+        let unfinished = self.unfinished.filter { $0.generation == ended?.number }
+        try log.rewrite(
+            Self.body(remembered) + Self.body(current) + Self.body(unfinished))
         past = remembered
+        self.unfinished = unfinished
         frames = file
         // Nothing speaks of them any more.
         try removeForgotten(current: current.number)
@@ -127,7 +137,24 @@ struct GenerationFiles {
         try log.append([EntryKind.asked.rawValue])
     }
 
-    private func removeForgotten(current: UInt32?) throws(StorageError) {
+    /// Notes which frames clients may count as the server's though no commit has them, in place of
+    /// those that were noted before. Durable when it returns, except for what is not among them any
+    /// more: that may come back, or stay if it cannot be written.
+    mutating func noteUnfinished(_ now: [UnfinishedFrames]) throws(StorageError) {
+        guard !isClosed else { throw .closed }
+        let noted = now.map { new in unfinished.first { $0.covers(new) } ?? new.withRoom }
+        guard noted != unfinished else { return }
+        let hasNew = !noted.allSatisfy { unfinished.contains($0) }
+        do throws(StorageError) {
+            try log.append(Self.body(noted), isDurable: hasNew)
+        } catch {
+            guard hasNew else { return }
+            throw error
+        }
+        unfinished = noted
+    }
+
+    private func removeForgotten(current: UInt32) throws(StorageError) {
         for name in try Directory.names(in: directory) where name.hasPrefix("frames.") {
             let number = UInt32(name.dropFirst("frames.".count))
             let isKept = past.contains { $0.number == number && $0.isKept }
@@ -135,93 +162,5 @@ struct GenerationFiles {
                 try Directory.removeFile(directory + "/" + name, for: .forgottenFrames)
             }
         }
-    }
-
-    // MARK: bytes
-
-    private static func body(_ past: [Past]) -> [UInt8] {
-        var body: [UInt8] = []
-        for generation in past {
-            body.append(EntryKind.past.rawValue)
-            body.appendLittleEndian(generation.number)
-            body.appendLittleEndian(generation.baseCommit.rawValue)
-            body.appendLittleEndian(generation.lastFrame)
-            body.append(generation.isKept ? 1 : 0)
-        }
-        return body
-    }
-
-    private static func body(_ current: Current) -> [UInt8] {
-        var body: [UInt8] = [EntryKind.begin.rawValue]
-        body.appendLittleEndian(current.number)
-        body.appendLittleEndian(current.baseEpoch.rawValue)
-        body.appendLittleEndian(current.base.commit.rawValue)
-        body.appendLittleEndian(current.base.databaseSize)
-        return body
-    }
-
-    private static func decode(_ bodies: [ArraySlice<UInt8>]) -> (Current?, [Past])? {
-        var current: Current?
-        var past: [Past] = []
-        for body in bodies {
-            var reader = ByteReader(body)
-            while reader.remainingCount > 0 {
-                guard let byte = reader.readLittleEndian(UInt8.self),
-                    let kind = EntryKind(rawValue: byte)
-                else { return nil }
-                switch kind {
-                case .begin:
-                    guard let begun = decodeCurrent(&reader) else { return nil }
-                    current = begun
-                case .past:
-                    guard let ended = decodePast(&reader) else { return nil }
-                    past.append(ended)
-                case .asked: current?.hasAskedForCheckpoint = true
-                case .archived:
-                    guard let ends = decodeEnds(&reader),
-                        ends.first ?? .max > current?.archivedEnds.last ?? 0
-                    else { return nil }
-                    current?.archivedEnds += ends
-                }
-            }
-        }
-        return (current, past)
-    }
-
-    private static func decodeCurrent(_ reader: inout ByteReader) -> Current? {
-        guard let number = reader.readLittleEndian(UInt32.self),
-            let epoch = reader.readLittleEndian(UInt64.self),
-            let commit = reader.readLittleEndian(UInt64.self),
-            let databaseSize = reader.readLittleEndian(UInt32.self)
-        else { return nil }
-        return Current(
-            number: number,
-            base: .init(commit: CommitNumber(commit), databaseSize: databaseSize),
-            baseEpoch: Epoch(epoch))
-    }
-
-    private static func decodePast(_ reader: inout ByteReader) -> Past? {
-        guard let number = reader.readLittleEndian(UInt32.self),
-            let commit = reader.readLittleEndian(UInt64.self),
-            let lastFrame = reader.readLittleEndian(UInt32.self),
-            let isKept = reader.readLittleEndian(UInt8.self)
-        else { return nil }
-        return Past(
-            number: number, baseCommit: CommitNumber(commit), lastFrame: lastFrame,
-            isKept: isKept != 0)
-    }
-
-    private static func decodeEnds(_ reader: inout ByteReader) -> [UInt32]? {
-        guard let count = reader.readLittleEndian(UInt32.self),
-            Int(count) * 4 <= reader.remainingCount
-        else { return nil }
-        var ends: [UInt32] = []
-        ends.reserveCapacity(Int(count))
-        for _ in 0..<count {
-            guard let end = reader.readLittleEndian(UInt32.self), end > ends.last ?? 0
-            else { return nil }
-            ends.append(end)
-        }
-        return ends
     }
 }

@@ -65,12 +65,14 @@ struct RecordLog {
         return (log, bodies)
     }
 
-    /// Adds a record; durable when it returns.
-    mutating func append(_ body: [UInt8]) throws(StorageError) {
+    /// Adds a record.
+    ///
+    /// - Parameter isDurable: it is durable when this returns; else with the next one that is.
+    mutating func append(_ body: [UInt8], isDurable: Bool = true) throws(StorageError) {
         let record = (size == 0 ? header : []) + Self.record(body, sequence: sequence + 1)
         do throws(StorageError) {
             try file.write(record, at: size, for: purposes.record)
-            try file.synchronize(for: purposes.record)
+            if isDurable { try file.synchronize(for: purposes.record) }
         } catch {
             // Nobody was told of it, so it should not come back; if it does, no harm is done.
             try? file.truncate(to: size, for: purposes.failed)

@@ -1,3 +1,4 @@
+internal import CommandLineOptions
 internal import Primitives
 
 /// Why an operation on the databases failed. Texts are complete sentences for people.

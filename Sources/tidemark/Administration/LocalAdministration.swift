@@ -62,7 +62,7 @@ final class LocalAdministration: DatabaseAdministration {
 
     func statistics(_ name: DatabaseName) throws(AdministrationError) -> StatisticsReport {
         let lease = try acquire(name)
-        do throws(StorageError) { return try StatisticsReport(lease) } catch {
+        do throws(StorageError) { return try StatisticsReport(lease, openStreams: 0) } catch {
             throw Self.administrationError(error)
         }
     }

@@ -1,4 +1,5 @@
 internal import CLinux
+internal import CommandLineOptions
 internal import Glibc
 internal import Synchronization
 

@@ -1,3 +1,5 @@
+internal import CommandLineOptions
+
 /// A command or a group of commands: its help, and what it does.
 struct Command: Sendable {
     /// An argument that is no option.

@@ -1,3 +1,4 @@
+internal import CommandLineOptions
 internal import Glibc
 
 /// All that a command gets from outside its arguments; tests hand in their own.

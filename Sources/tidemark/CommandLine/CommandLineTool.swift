@@ -1,3 +1,5 @@
+internal import CommandLineOptions
+
 /// Finds the command that the arguments name, runs it, and reports what went wrong.
 enum CommandLineTool {
     static let root = Command.group(

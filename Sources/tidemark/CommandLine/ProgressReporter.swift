@@ -1,3 +1,5 @@
+internal import CommandLineOptions
+
 /// Shows how far a long operation has come: on a terminal one line that is written over, else a
 /// line every few seconds, so that a log stays readable.
 final class ProgressReporter {

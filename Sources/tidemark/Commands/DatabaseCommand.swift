@@ -1,3 +1,4 @@
+internal import CommandLineOptions
 internal import Endpoints
 internal import Glibc
 internal import Primitives

@@ -1,3 +1,4 @@
+internal import CommandLineOptions
 internal import SQLite
 
 /// The options of `tidemark db`; each command takes those that it needs.

@@ -20,6 +20,7 @@ enum StatisticsListing {
             ("bytes sent", "\(report.bytesSent)"),
             ("bytes received", "\(report.bytesReceived)"),
             ("long polls", "\(report.longPolls)"),
+            ("open streams", "\(report.openStreams)"),
         ]
         let width = rows.map(\.name.count).max() ?? 0
         return rows.map { name, value in

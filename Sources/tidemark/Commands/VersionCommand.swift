@@ -1,3 +1,5 @@
+internal import CommandLineOptions
+
 /// `tidemark version`.
 enum VersionCommand {
     struct Settings: Sendable {

@@ -1,3 +1,5 @@
+internal import CommandLineOptions
+
 /// The address of a server's admin listener: `http://HOST:PORT` or `https://…`, with a path in
 /// front of the routes if it stands behind a proxy.
 ///

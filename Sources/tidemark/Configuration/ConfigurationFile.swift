@@ -1,20 +1,8 @@
+internal import CommandLineOptions
 internal import Glibc
 
-/// A configuration file as it was written: keys with their texts, not yet checked against the
-/// options. One mapping of scalars, or of lists of scalars; nothing else of YAML.
-struct ConfigurationFile: Equatable, Sendable {
-    struct Entry: Equatable, Sendable {
-        let key: String
-        /// One for a scalar, any number for a list.
-        let texts: [String]
-        /// 1-based, of the key.
-        let line: Int
-    }
-
-    /// As the person named it; for messages.
-    let path: String
-    let entries: [Entry]
-
+/// Reading: one mapping of scalars, or of lists of scalars, and nothing else of YAML.
+extension ConfigurationFile {
     /// Far more than all options with all their comments; a log file given by mistake is not read.
     private static let maximumSize = 1 << 20
 

@@ -1,3 +1,5 @@
+internal import CommandLineOptions
+
 /// A DNS name in lower case, without a dot at its end: names are matched without case.
 ///
 /// Invariant: labels of 1 to 63 of `[a-z0-9_-]` separated by dots, 253 bytes at most.

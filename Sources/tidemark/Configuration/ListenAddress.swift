@@ -1,3 +1,4 @@
+internal import CommandLineOptions
 internal import Glibc
 
 /// Where a listener binds: a host name or an IP address, and a port. Port 0 lets the system choose.

@@ -1,3 +1,5 @@
+internal import CommandLineOptions
+
 /// Decides whether the listeners of a configuration are safe to open.
 enum ListenerPolicy {
     /// Nobody is asked for a token yet, so whoever reaches a listener can read and write every

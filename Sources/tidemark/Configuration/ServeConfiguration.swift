@@ -1,3 +1,4 @@
+internal import CommandLineOptions
 internal import Glibc
 internal import Logging
 
@@ -22,6 +23,8 @@ struct ServeConfiguration: Equatable, Sendable {
     var longPollMax = Duration.seconds(60)
     /// Zero: no limit.
     var statementTimeout = Duration.seconds(60)
+    var streamIdleTimeout = Duration.seconds(10)
+    var transactionTimeout = Duration.seconds(300)
     var bootstrapQueryTimeout = Duration.seconds(10)
     var bootstrapQueryMaxPages = 65_536
     var shutdownGrace = Duration.seconds(30)

@@ -1,3 +1,4 @@
+internal import CommandLineOptions
 internal import Logging
 
 /// The options of `tidemark serve`.
@@ -108,6 +109,14 @@ enum ServeOptions {
         .value(
             "statement-timeout", "TIME", \.statementTimeout, of: defaults,
             in: .zero...(.seconds(86_400)), "Longest run of one SQL statement; 0s means no limit"),
+        .value(
+            "stream-idle-timeout", "TIME", \.streamIdleTimeout, of: defaults,
+            in: .milliseconds(10)...(.seconds(3600)),
+            "Time between two requests of a SQL stream after which it ends and rolls back"),
+        .value(
+            "transaction-timeout", "TIME", \.transactionTimeout, of: defaults,
+            in: .milliseconds(10)...(.seconds(86_400)),
+            "Longest life of a transaction that goes on over several requests"),
         .value(
             "bootstrap-query-timeout", "TIME", \.bootstrapQueryTimeout, of: defaults,
             in: .milliseconds(1)...(.seconds(3600)),

@@ -1,4 +1,5 @@
 internal import CYAML
+internal import CommandLineOptions
 
 /// What is wrong with a YAML text, and where.
 struct YAMLError: Error, Equatable {

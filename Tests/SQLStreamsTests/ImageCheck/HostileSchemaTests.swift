@@ -145,6 +145,31 @@ final class HostileSchemaTests: XCTestCase {
         }
     }
 
+    /// SQLite's connections would go on with the schema that they know.
+    func testTheCookieSaysThatTheSchemaChanged() throws {
+        let client = try FrameClient(Self.start)
+        let cookie = try XCTUnwrap(client.connection.queryInteger("PRAGMA schema_version"))
+        for (sql, problem) in [
+            ("CREATE TABLE u(a); PRAGMA schema_version = \(cookie)", "its cookie did not"),
+            (
+                "DROP INDEX i; CREATE INDEX j ON t(v); PRAGMA schema_version = \(cookie)",
+                "its cookie did not"
+            ),
+            ("PRAGMA schema_version = \(cookie - 1)", "goes back"),
+            ("CREATE TABLE u(a); PRAGMA schema_version = \(cookie - 1)", "goes back"),
+        ] {
+            try assertRefused(sql, problem)
+        }
+        for sql in ["CREATE TABLE u(a)", "PRAGMA schema_version = 2147483647", "VACUUM"] {
+            XCTAssertEqual(try verdict(of: sql), .sound, sql)
+        }
+        // It wraps around.
+        let push = try client.push("PRAGMA schema_version = 2147483647")
+        XCTAssertEqual(try ImageCheck().verdict(on: push.frames, over: push.base), .sound)
+        let wrap = try client.push("CREATE TABLE u(a)")
+        XCTAssertEqual(try ImageCheck().verdict(on: wrap.frames, over: wrap.base), .sound)
+    }
+
     func testStatementsThatSQLiteCannotParse() throws {
         for sql in [
             tableRow("u", "CREATE TABLE u(a, a)"), tableRow("u", "CREATE TABLE u AS SELECT 1"),

@@ -207,8 +207,13 @@ final class HostileTreeTests: XCTestCase {
         // Also where the time is over at once, and SQLite is asked nevertheless.
         var limits = ImageCheck.Limits()
         limits.time = .zero
+        limits.walkTimePerFrame = .zero
         let long = chain(20_000)
         XCTAssertEqual(try ImageCheck(limits: limits).verdict(on: long, over: base), .sound)
+        // Many frames bring time of their own.
+        limits.walkTimePerFrame = .milliseconds(10)
+        assertRefused(
+            try ImageCheck(limits: limits).verdict(on: long, over: base), "has no cells")
         XCTAssertThrowsError(
             try QuickCheck(
                 PushedImage(frames: long, base: base), deadline: .now + .seconds(60)

@@ -168,6 +168,7 @@ final class SoundImageTests: XCTestCase {
         let push = try client.push("UPDATE t SET v = 1")
         var limits = ImageCheck.Limits()
         limits.time = .zero
+        limits.walkTimePerFrame = .zero
         XCTAssertEqual(
             try ImageCheck(limits: limits).verdict(on: push.frames, over: push.base), .sound)
     }
