@@ -34,6 +34,7 @@ func module(
 let systemLibraries: [Target] = [
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3"),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd"),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib"),
     .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2"),
     .systemLibrary(name: "CProtobufC", pkgConfig: "libprotobuf-c"),
     .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto"),
@@ -65,9 +66,9 @@ let package = Package(
         + [.target(name: "Logging", dependencies: ["CLinux"], swiftSettings: swiftSettings)]
         + module("Execution")
         + module("SQLite", ["CSQLite", "Primitives"])
-        + module("Codecs", ["CZstd", "CRoaring", "Primitives"])
-        + module("Transport", ["CLinux", "Logging"])
-        + module("HTTP")
+        + module("Codecs", ["CZstd", "CZlib", "CRoaring", "Primitives"])
+        + module("Transport", ["CLinux", "Logging", "Primitives"])
+        + module("HTTP", ["Primitives"])
         + module("WireProtocol", ["CSyncProtos", "CProtobufC", "CSimdJSON", "Primitives"])
         + module("Storage", ["SQLite", "Execution", "Logging", "CLinux", "Primitives"])
         + module(
@@ -82,7 +83,7 @@ let package = Package(
                 "HTTP", "Replication", "SQLStreams", "Storage", "WireProtocol", "Codecs",
                 "SQLite", "Execution", "Logging", "Primitives",
             ])
-        + module("Server", ["Transport", "HTTP", "Execution", "Logging"])
+        + module("Server", ["Transport", "HTTP", "Execution", "Logging", "Primitives"])
         + module(
             "LoadTest",
             [

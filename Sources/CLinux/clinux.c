@@ -8,10 +8,21 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/uio.h>
 #include <time.h>
 
 int clinux_accept4(int fd, struct sockaddr *address, socklen_t *length) {
     return accept4(fd, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+_Bool clinux_is_cached(int fd, int64_t offset) {
+    char byte;
+    struct iovec vector = {.iov_base = &byte, .iov_len = 1};
+    return preadv2(fd, &vector, 1, offset, RWF_NOWAIT) == 1;
+}
+
+int clinux_open_unnamed(const char *folder) {
+    return open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 }
 
 int clinux_rename_noreplace(const char *from, const char *to) {

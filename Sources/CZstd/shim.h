@@ -1,3 +1,5 @@
 #pragma once
+/* For dictionaries of raw content. */
+#define ZSTD_STATIC_LINKING_ONLY
 #include <zstd.h>
 #include <zstd_errors.h>

@@ -26,22 +26,30 @@ package final class AdminEndpoints: HTTPHandler {
         self.logger = logger
     }
 
+    /// Bytes, before and after decompression; imports have no limit.
+    private static let maximumBodySize = 1 << 20
+
     package func bodyHandling(for head: HTTPRequestHead) -> HTTPBodyHandling {
         do throws(HTTPFailure) {
             if case .importDatabase(let name) = try AdminRoute(head) {
+                guard RequestBody.isIdentity(head) else { throw RequestBody.unknownCoding }
                 return .stream(ImportSink(name: name, store: store, logger: logger))
             }
-            return .buffer(maximumBytes: 1 << 20)
+            return .buffer(maximumBytes: Self.maximumBodySize)
         } catch {
             return .refuse(error.response)
         }
     }
 
     package func handle(_ request: HTTPRequest, _ responder: any HTTPResponder) {
-        let responder = LoggingResponder(responder, head: request.head, logger: logger)
+        let responder = EncodingResponder(
+            LoggingResponder(responder, head: request.head, logger: logger),
+            coding: EncodingResponder.coding(for: request.head),
+            level: configuration.compressionLevel)
         do throws(HTTPFailure) {
             let route = try AdminRoute(request.head)
-            workers.submit { self.perform(route, body: request.body, responder) }
+            let body = try RequestBody.decode(request, limit: Self.maximumBodySize)
+            workers.submit { self.perform(route, body: body, responder) }
         } catch {
             responder.respond(error.response)
         }

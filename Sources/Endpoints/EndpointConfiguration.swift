@@ -13,6 +13,8 @@ package struct EndpointConfiguration: Sendable {
     package var bootstrapQueryMaximumPages = 65_536
     /// Bytes of one answer to SQL.
     package var maximumResponseSize = 64 << 20
+    /// Of answers and pages that are compressed; 1 (fastest) to 19.
+    package var compressionLevel = 3
     package var frameSync = FrameSyncOptions()
     /// Reported by `GET /version`.
     package var version = "0.1.0"

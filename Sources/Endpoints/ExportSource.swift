@@ -16,9 +16,9 @@ final class ExportSource: HTTPBodySource, @unchecked Sendable {
         exporter = SnapshotExporter(snapshot, mode: mode)
     }
 
-    func nextChunk(maximumBytes: Int) throws -> [UInt8]? {
+    func nextChunk(maximumBytes: Int) throws -> HTTPBodyPiece? {
         do throws(StorageError) {
-            return try exporter.nextPiece(maximumBytes: maximumBytes)
+            return try exporter.nextPiece(maximumBytes: maximumBytes).map { .bytes($0) }
         } catch {
             throw error.refusal
         }

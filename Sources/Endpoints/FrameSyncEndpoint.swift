@@ -291,9 +291,9 @@ private final class FrameBodySource: HTTPBodySource, @unchecked Sendable {
         self.lease = lease
     }
 
-    func nextChunk(maximumBytes: Int) throws -> [UInt8]? {
+    func nextChunk(maximumBytes: Int) throws -> HTTPBodyPiece? {
         do throws(StorageError) {
-            return try source?.nextPiece(maximumBytes: maximumBytes)
+            return try source?.nextPiece(maximumBytes: maximumBytes).map { .bytes($0) }
         } catch {
             throw HTTPRefusal(
                 CrossOrigin.allow(error.framePullFailure.response), cause: "\(error)")

@@ -51,6 +51,8 @@ extension StorageError {
             HTTPFailure(
                 status: 500, code: "internal",
                 text: "the server could not read or write the database; its log says why")
+        case .outOfMemory:
+            HTTPFailure(status: 503, code: "out_of_memory", text: "try again later")
         case .importRefused(let reasons):
             HTTPFailure(
                 status: 422, code: "import_refused", text: reasons.joined(separator: "; "))
@@ -73,6 +75,22 @@ extension ZstdError {
             HTTPFailure(
                 status: 400, code: "malformed_zstd",
                 text: "the body is not zstd with a window of at most 8 MiB")
+        case .outputTooLarge(let limit):
+            HTTPFailure(
+                status: 413, code: "body_too_large",
+                text: "the decompressed body exceeds \(limit) bytes")
+        case .outOfMemory:
+            HTTPFailure(status: 503, code: "out_of_memory", text: "try again later")
+        }
+    }
+}
+
+extension GzipError {
+    var httpFailure: HTTPFailure {
+        switch self {
+        case .malformed, .truncated:
+            HTTPFailure(
+                status: 400, code: "malformed_gzip", text: "the body is not whole gzip members")
         case .outputTooLarge(let limit):
             HTTPFailure(
                 status: 413, code: "body_too_large",

@@ -90,9 +90,8 @@ package final class PublicEndpoints: HTTPHandler {
             case .failure(let error): responder.respond(Self.failure(error, route).response)
             case .success(let lease):
                 lease.traffic.add(received: request.body.count)
-                self.perform(
-                    route, on: lease, request,
-                    TrafficResponder(responder, traffic: lease.traffic))
+                let counted = TrafficResponder(responder, traffic: lease.traffic)
+                self.perform(route, on: lease, request, counted)
             }
         }
     }
@@ -102,12 +101,15 @@ package final class PublicEndpoints: HTTPHandler {
         _ responder: any HTTPResponder
     ) {
         let limit = maximumBodySize(of: route)
+        let coding = EncodingResponder.coding(for: request.head)
         if case .pull = route {
             Self.decode(request, limit: limit, responder) { body in
-                pull.handle(body, lease: lease, responder: responder)
+                pull.handle(body, coding: coding, lease: lease, responder: responder)
             }
             return
         }
+        let responder = EncodingResponder(
+            responder, coding: coding, level: configuration.compressionLevel)
         // Decompressing and parsing megabytes is no work for an event loop.
         workers.submit { [pipeline, frameSync] in
             Self.decode(request, limit: limit, responder) { body in

@@ -1,8 +1,9 @@
+internal import Codecs
 internal import Execution
-internal import HTTP
+package import HTTP
 internal import Logging
 internal import Primitives
-internal import Replication
+package import Replication
 internal import SQLStreams
 internal import Storage
 internal import Synchronization
@@ -10,6 +11,12 @@ internal import WireProtocol
 
 /// `POST /pull-updates`: docs/protocol.md, "Pull".
 struct PullEndpoint: Sendable {
+    /// What a client asks, and how it wants to be answered.
+    private struct Request: Sendable {
+        let message: PullRequest
+        let coding: ContentCoding?
+    }
+
     let answering: PullAnswering
     let queryTrace: QueryTrace
     let workers: WorkerPool
@@ -17,7 +24,9 @@ struct PullEndpoint: Sendable {
 
     init(configuration: EndpointConfiguration, workers: WorkerPool, logger: Logger) {
         self.workers = workers
-        answering = PullAnswering(longPollLimit: configuration.longPollLimit)
+        answering = PullAnswering(
+            longPollLimit: configuration.longPollLimit,
+            compressionLevel: configuration.compressionLevel)
         var limits = QueryTrace.Limits()
         limits.time = configuration.bootstrapQueryTimeout
         limits.pageCount = configuration.bootstrapQueryMaximumPages
@@ -25,11 +34,17 @@ struct PullEndpoint: Sendable {
         self.logger = logger
     }
 
-    func handle(_ body: [UInt8], lease: DatabaseLease, responder: any HTTPResponder) {
+    /// - Parameter coding: what the client wants its answer to be compressed with.
+    func handle(
+        _ body: [UInt8], coding: ContentCoding?, lease: DatabaseLease,
+        responder: any HTTPResponder
+    ) {
         do throws(PullRequestError) {
-            let request = try PullRequest(decoding: body)
+            let request = Request(message: try PullRequest(decoding: body), coding: coding)
             // A database that is not synced is refused below, whatever the query.
-            if let query = request.tracedQuery, !lease.database.settings.contains(.notSynced) {
+            if let query = request.message.tracedQuery,
+                !lease.database.settings.contains(.notSynced)
+            {
                 trace(query, of: request, lease: lease, responder: responder)
             } else {
                 respond(to: request, lease: lease, responder: responder, mayWait: true)
@@ -41,7 +56,7 @@ struct PullEndpoint: Sendable {
 
     /// Runs the query on a worker, then answers with the pages that it touched.
     private func trace(
-        _ query: String, of request: PullRequest, lease: DatabaseLease,
+        _ query: String, of request: Request, lease: DatabaseLease,
         responder: any HTTPResponder
     ) {
         logger.debug("bootstrap_query", [("database", lease.name.text)])
@@ -91,28 +106,33 @@ struct PullEndpoint: Sendable {
 
     /// On the caller's thread, an event loop perhaps, or on a worker if the disk may be waited for.
     private func respond(
-        to request: PullRequest, lease: DatabaseLease, traced: [PageNumber]? = nil,
+        to request: Request, lease: DatabaseLease, traced: [PageNumber]? = nil,
         responder: any HTTPResponder, mayWait: Bool
     ) {
-        guard request.concernsReplica else {
+        guard request.message.needsWorker else {
             return answer(request, lease: lease, responder: responder, mayWait: mayWait)
         }
         workers.submit {
-            answer(request, lease: lease, traced: traced, responder: responder, mayWait: mayWait)
+            answer(
+                request, lease: lease, traced: traced, responder: responder, mayWait: mayWait,
+                isOnWorker: true)
         }
     }
 
     private func answer(
-        _ request: PullRequest, lease: DatabaseLease, traced: [PageNumber]? = nil,
-        responder: any HTTPResponder, mayWait: Bool
+        _ request: Request, lease: DatabaseLease, traced: [PageNumber]? = nil,
+        responder: any HTTPResponder, mayWait: Bool, isOnWorker: Bool = false
     ) {
         do throws(PullFailure) {
             switch try answering.answer(
-                request, lease: lease, traced: traced, mayWait: mayWait)
+                request.message, lease: lease, traced: traced, coding: request.coding,
+                mayWait: mayWait, mayRead: isOnWorker)
             {
-            case .unchanged(let header): responder.respond(Self.response(.chunk(header)))
+            case .whole(let body, let coding):
+                responder.respond(Self.response(.chunk(body), coding: coding))
             case .pages(let stream):
-                responder.respond(Self.response(.stream(stream, length: nil)))
+                responder.respond(
+                    Self.response(.stream(stream, length: nil), coding: stream.coding))
             case .wait(let commit, let duration):
                 wait(
                     for: duration, commit: commit, request: request, lease: lease,
@@ -130,12 +150,19 @@ struct PullEndpoint: Sendable {
     /// Holds the request until the head moves, the time is over, the client goes or the server
     /// stops; whichever comes first answers.
     private func wait(
-        for duration: Duration, commit: CommitNumber, request: PullRequest, lease: DatabaseLease,
+        for duration: Duration, commit: CommitNumber, request: Request, lease: DatabaseLease,
         responder: any HTTPResponder
     ) {
         let poll = LongPoll(database: lease.database) { reason in
-            guard reason != .clientGone else { return }
-            respond(to: request, lease: lease, responder: responder, mayWait: false)
+            switch reason {
+            case .clientGone: break
+            case .headMoved:
+                answer(
+                    request, lease: lease, responder: responder, mayWait: false,
+                    isOnWorker: true)
+            case .headHadMoved, .timeOver:
+                respond(to: request, lease: lease, responder: responder, mayWait: false)
+            }
         }
         responder.onClientGone { poll.end(.clientGone) }
         responder.onShutdown { poll.end(.timeOver) }
@@ -145,9 +172,15 @@ struct PullEndpoint: Sendable {
 
     /// Always chunked: a client takes a body with Content-Length that is cut between two messages
     /// for a complete one.
-    private static func response(_ body: HTTPResponseBody) -> HTTPResponse {
-        HTTPResponse(
-            status: 200, headers: [("content-type", "application/protobuf")], body: body)
+    private static func response(
+        _ body: HTTPResponseBody, coding: ContentCoding?
+    ) -> HTTPResponse {
+        var headers = [
+            (name: "content-type", value: "application/protobuf"),
+            (name: "vary", value: "accept-encoding"),
+        ]
+        if let coding { headers.append(("content-encoding", coding.rawValue)) }
+        return HTTPResponse(status: 200, headers: headers, body: body)
     }
 }
 
@@ -162,7 +195,13 @@ private final class ClientPresence: Sendable {
 
 /// One held request. Ends once, for one reason.
 private final class LongPoll: Sendable {
-    enum Reason { case headMoved, timeOver, clientGone }
+    enum Reason {
+        /// Called on a worker.
+        case headMoved
+        /// Before the wait began.
+        case headHadMoved
+        case timeOver, clientGone
+    }
 
     private struct State {
         var waiter: Database.WaiterID?
@@ -180,7 +219,7 @@ private final class LongPoll: Sendable {
 
     func begin(commit: CommitNumber) {
         let waiter = database.whenHead(differsFrom: commit) { self.end(.headMoved) }
-        guard let waiter else { return end(.headMoved) }
+        guard let waiter else { return end(.headHadMoved) }
         let isOver = state.withLock { state -> Bool in
             state.waiter = waiter
             return state.isOver
@@ -200,8 +239,17 @@ private final class LongPoll: Sendable {
 }
 
 extension PageStream: HTTPBodySource {
-    package func nextChunk(maximumBytes: Int) throws -> [UInt8]? {
-        do throws(StorageError) { return try nextPiece(maximumBytes: maximumBytes) } catch {
+    package func nextChunk(maximumBytes: Int) throws -> HTTPBodyPiece? {
+        do throws(StorageError) {
+            guard let parts = try nextPiece(maximumBytes: maximumBytes) else { return nil }
+            return HTTPBodyPiece(
+                parts.map { part in
+                    switch part {
+                    case .bytes(let bytes): .bytes(bytes)
+                    case .region(let region): .region(region)
+                    }
+                }, isLast: isAtEnd)
+        } catch {
             throw error.refusal
         }
     }

@@ -42,6 +42,8 @@ package struct StatisticsReport: Equatable, Sendable, Decodable {
     package var historyBytes: Int64
     /// Frames kept for frame sync, outside of the WAL.
     package var frameBytes: Int64
+    /// Encoded pages that are kept to be sent again.
+    package var cacheBytes: Int64
     package var pins: Int64
     /// Since the database was opened.
     package var droppedPins: Int64
@@ -62,6 +64,7 @@ package struct StatisticsReport: Equatable, Sendable, Decodable {
         case mainBytes = "main_bytes"
         case historyBytes = "history_bytes"
         case droppedPins = "dropped_pins"
+        case cacheBytes = "cache_bytes"
         case frameBytes = "frame_bytes"
         case rejectedChanges = "rejected_changes"
         case lastCheckpoint = "last_checkpoint"
@@ -82,6 +85,7 @@ extension StatisticsReport {
             pages: Int64(statistics.databaseSize), walPages: Int64(statistics.walFrameCount),
             walBytes: statistics.walBytes, mainBytes: statistics.mainBytes,
             historyBytes: statistics.historyBytes, frameBytes: statistics.frameBytes,
+            cacheBytes: statistics.cacheBytes,
             pins: Int64(statistics.pinCount),
             droppedPins: Int64(statistics.droppedPinCount),
             rejectedChanges: Int64(statistics.rejectedChangeCount),
@@ -103,6 +107,7 @@ extension StatisticsReport {
         json.member("main_bytes", mainBytes)
         json.member("history_bytes", historyBytes)
         json.member("frame_bytes", frameBytes)
+        json.member("cache_bytes", cacheBytes)
         json.member("pins", pins)
         json.member("dropped_pins", droppedPins)
         json.member("rejected_changes", rejectedChanges)

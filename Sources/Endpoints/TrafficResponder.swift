@@ -40,7 +40,7 @@ private final class CountedBodySource: HTTPBodySource {
         self.traffic = traffic
     }
 
-    func nextChunk(maximumBytes: Int) throws -> [UInt8]? {
+    func nextChunk(maximumBytes: Int) throws -> HTTPBodyPiece? {
         let chunk = try source.nextChunk(maximumBytes: maximumBytes)
         if let chunk { traffic.add(sent: chunk.count) }
         return chunk

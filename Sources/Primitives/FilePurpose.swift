@@ -70,6 +70,9 @@ package enum FilePurpose: String, CaseIterable, Sendable {
     case deleted = "deleted"
     case upload = "upload"
 
+    /// Encoded pages in a file without a name: a crash leaves nothing of it.
+    case pageCache = "page cache"
+
     /// A copy that an operator asked for, outside of the data directory.
     case export = "export"
 }

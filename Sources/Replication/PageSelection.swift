@@ -47,6 +47,9 @@ extension PullRequest {
         return [serverRevision, clientRevision].contains { Revision(wire: $0)?.replica != nil }
     }
 
+    /// Whether the answer takes more than an event loop has time for.
+    package var needsWorker: Bool { concernsReplica || encoding == .zstd }
+
     /// The SQL whose pages are wanted. It counts at first contact only; elsewhere, and beside a
     /// selector, clients send none, and it is ignored.
     package var tracedQuery: String? {

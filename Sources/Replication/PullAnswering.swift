@@ -1,4 +1,4 @@
-internal import Codecs
+package import Codecs
 package import Primitives
 package import Storage
 package import WireProtocol
@@ -12,8 +12,8 @@ package enum PullFailure: Error {
 
 /// The answer to a pull.
 package enum PullAnswer: Sendable {
-    /// The bytes of a header without pages.
-    case unchanged([UInt8])
+    /// All bytes of the body.
+    case whole([UInt8], coding: ContentCoding?)
     case pages(PageStream)
     /// Hold the request; plan again when the head differs from `commit` or `duration` is over.
     case wait(commit: CommitNumber, duration: Duration)
@@ -24,13 +24,26 @@ package struct PullAnswering: Sendable {
     /// The longest that a long poll is held.
     package var longPollLimit: Duration
 
-    package init(longPollLimit: Duration) { self.longPollLimit = longPollLimit }
+    /// Of pages and bodies; 1 to 19.
+    package var compressionLevel: Int
+
+    private let recent = RecentAnswer()
+    /// Answers with up to so many pages are made in one go.
+    private static let smallPageCount = 16
+
+    package init(longPollLimit: Duration, compressionLevel: Int = 3) {
+        self.longPollLimit = longPollLimit
+        self.compressionLevel = compressionLevel
+    }
 
     /// - Parameters:
     ///   - traced: the pages that the request's query touches (`PullRequest.tracedQuery`).
+    ///   - coding: what the answer is to be compressed with, if the pages are not.
     ///   - mayWait: false once a long poll's time is over.
+    ///   - mayRead: the caller may wait for the disk, so that a small answer is made at once.
     package func answer(
-        _ request: PullRequest, lease: DatabaseLease, traced: [PageNumber]? = nil, mayWait: Bool
+        _ request: PullRequest, lease: DatabaseLease, traced: [PageNumber]? = nil,
+        coding: ContentCoding? = nil, mayWait: Bool, mayRead: Bool = false
     ) throws(PullFailure) -> PullAnswer {
         let database = lease.database
         guard !database.settings.contains(.notSynced) else { throw .refused(.notSynced) }
@@ -43,21 +56,32 @@ package struct PullAnswering: Sendable {
                 clientRevision: client.revision, hasSelection: selection != nil,
                 longPoll: mayWait ? min(requested, longPollLimit) : .zero)
             let head = try database.openHead()
+            let format = format(of: request, coding)
+            var key: RecentAnswer.Key?
             switch PullPlan(question, head: head.revision.commit) {
             case .wait(let duration):
                 return .wait(commit: head.revision.commit, duration: duration)
             case .unchanged:
-                return .unchanged(
+                return .whole(
                     Self.header(
-                        head.revision.carrying(replica: client.replica), head.databaseSize))
+                        head.revision.carrying(replica: client.replica), head.databaseSize),
+                    coding: nil)
+            case .newest(.changed(let commit)):
+                guard mayRead, client.replica == nil, case .framed = format else { break }
+                let wanted = RecentAnswer.Key(from: commit, to: head.revision)
+                if let body = recent.body(wanted) { return .whole(body, coding: nil) }
+                key = wanted
             case .refuse, .begin, .newest, .revision, .missing: break
             }
             // Taken before the plan, so that what the plan calls the head is what it serves.
             let newest = try database.snapshot()
             let plan = PullPlan(question, head: newest.revision.commit)
             let subject = PullSubject(
-                lease: lease, selection: selection, replica: client.replica)
-            return try perform(plan, subject, newest: newest)
+                lease: lease, selection: selection, replica: client.replica,
+                base: client.revision?.known, format: format)
+            let answer = try perform(plan, subject, newest: newest)
+            guard mayRead, case .pages(let stream) = answer else { return answer }
+            return try whole(stream, key: newest.revision == key?.to ? key : nil) ?? answer
         } catch let error as StorageError {
             if case .revisionGone = error { throw .refused(.revisionGone) }
             throw .storage(error)
@@ -66,6 +90,27 @@ package struct PullAnswering: Sendable {
         } catch {
             preconditionFailure("unexpected error type")
         }
+    }
+
+    /// A small answer, made and kept for others who ask the same.
+    private func whole(_ stream: PageStream, key: RecentAnswer.Key?) throws -> PullAnswer? {
+        do {
+            guard let body = try stream.wholeBody(maximumPageCount: Self.smallPageCount)
+            else { return nil }
+            stream.close()
+            if let key { recent.keep(body, for: key) }
+            return .whole(body, coding: stream.coding)
+        } catch {
+            stream.close()
+            throw error
+        }
+    }
+
+    private func format(of request: PullRequest, _ coding: ContentCoding?) -> PageFormat {
+        if request.encoding == .zstd {
+            return .compressedPages(level: compressionLevel, dictionary: nil)
+        }
+        return coding.map { .coded($0, level: compressionLevel) } ?? .framed
     }
 
     private func selection(
@@ -129,9 +174,10 @@ package struct PullAnswering: Sendable {
         case .wait(let duration):
             return .wait(commit: newest.revision.commit, duration: duration)
         case .unchanged:
-            return .unchanged(
+            return .whole(
                 Self.header(
-                    newest.revision.carrying(replica: subject.replica), newest.databaseSize))
+                    newest.revision.carrying(replica: subject.replica), newest.databaseSize),
+                coding: nil)
         case .begin(let pages):
             let (snapshot, id) = try database.beginReplica()
             let list = subject.list(pages, of: snapshot)
@@ -166,7 +212,12 @@ package struct PullAnswering: Sendable {
         _ pages: PullPlan.Pages, _ subject: PullSubject, newest: Snapshot
     ) -> PageStream {
         let list = subject.list(pages, of: newest)
-        guard let replica = subject.replica else { return stream(list, of: newest, subject) }
+        guard let replica = subject.replica else {
+            guard case .changed = pages, case .compressedPages(let level, _) = subject.format else {
+                return stream(list, of: newest, subject)
+            }
+            return changedStream(list(), of: newest, subject, level: level)
+        }
         let database = subject.lease.database
         let isWhole = pages == .all
         if case .selected = pages { return stream(list, of: newest, subject, replica: replica) }
@@ -177,24 +228,48 @@ package struct PullAnswering: Sendable {
             })
     }
 
+    /// Brings a client that has every page of its revision to the newest state.
+    private func changedStream(
+        _ list: PageList, of newest: Snapshot, _ subject: PullSubject, level: Int
+    ) -> PageStream {
+        var subject = subject
+        if case .listed(let changed) = list {
+            // It can be read for as long as no checkpoint went past it.
+            let old = subject.base.flatMap { try? subject.lease.database.snapshot(at: $0) }
+            let dictionary = old.flatMap { PageDictionary(changed: changed, of: $0) }
+            subject.format = .compressedPages(level: level, dictionary: dictionary)
+        }
+        return stream({ list }, of: newest, subject)
+    }
+
     private func stream(
-        _ pages: @escaping @Sendable () -> PageStream.PageList, of snapshot: Snapshot,
+        _ pages: @escaping @Sendable () -> PageList, of snapshot: Snapshot,
         _ subject: PullSubject, replica: ReplicaID? = nil,
         willEnd: @escaping @Sendable () throws(StorageError) -> Void = {},
-        ended: @escaping @Sendable () -> Void = {}
+        ended: (@Sendable () -> Void)? = nil
     ) -> PageStream {
         let revision = snapshot.revision
+        var onClose: (@Sendable (Bool) -> Void)?
+        if let ended { onClose = { isComplete in if isComplete { ended() } } }
         return PageStream(
             lease: subject.lease, snapshot: snapshot,
             header: Self.header(
-                revision.carrying(replica: replica ?? revision.replica), snapshot.databaseSize),
-            willEnd: willEnd, onClose: { isComplete in if isComplete { ended() } }, pages: pages)
+                revision.carrying(replica: replica ?? revision.replica), snapshot.databaseSize,
+                subject.format),
+            format: subject.format, willEnd: willEnd,
+            onClose: onClose, pages: pages)
     }
 
-    private static func header(_ revision: Revision, _ databaseSize: UInt32) -> [UInt8] {
-        PullResponseHeader(
-            serverRevision: revision.wire, databaseSize: UInt64(databaseSize)
-        ).framedBytes()
+    private static func header(
+        _ revision: Revision, _ databaseSize: UInt32, _ format: PageFormat = .framed
+    ) -> [UInt8] {
+        var header = PullResponseHeader(
+            serverRevision: revision.wire, databaseSize: UInt64(databaseSize))
+        if case .compressedPages(let level, let dictionary) = format {
+            header.encoding = .zstd(
+                level: Int32(level), dictionary: dictionary?.pages.map(\.id) ?? [])
+        }
+        return header.framedBytes()
     }
 }
 
@@ -203,11 +278,14 @@ private struct PullSubject: Sendable {
     let lease: DatabaseLease
     let selection: PageSelection?
     let replica: ReplicaID?
+    /// What it says it has, if that is known.
+    let base: Revision?
+    var format: PageFormat
 
     /// The pages that a plan means; made when it is called, which may take a while.
     func list(
         _ pages: PullPlan.Pages, of snapshot: Snapshot
-    ) -> @Sendable () -> PageStream.PageList {
+    ) -> @Sendable () -> PageList {
         let databaseSize = snapshot.databaseSize
         let selection = selection
         let database = lease.database

@@ -33,6 +33,10 @@ package enum EchoedRevision: Equatable, Sendable {
     case foreign
     /// Nothing that this server ever wrote.
     case unreadable
+
+    package var known: Revision? {
+        if case .known(let revision) = self { revision } else { nil }
+    }
 }
 
 /// Why a pull is refused.

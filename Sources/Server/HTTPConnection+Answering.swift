@@ -1,5 +1,6 @@
 internal import HTTP
 internal import Logging
+internal import Primitives
 internal import Transport
 
 /// From answers to bytes.
@@ -86,7 +87,8 @@ extension HTTPConnection {
     /// Has the next piece made if the client has taken most of what there was.
     func askForChunk() {
         guard let stream, !stream.isAwaitingChunk,
-            socket.queuedCount < configuration.lowWaterMark
+            socket.queuedMemoryCount < configuration.lowWaterMark,
+            socket.queuedCount < configuration.regionLowWaterMark
         else { return }
         self.stream?.isAwaitingChunk = true
         let (loop, pump) = (loop, stream.pump)
@@ -99,7 +101,9 @@ extension HTTPConnection {
         guard socket.isOpen, stream?.pump === pump else { return }
         stream?.isAwaitingChunk = false
         switch outcome {
-        case .chunk(let bytes): sendChunk(bytes)
+        case .chunk(let piece):
+            sendChunk(piece)
+            if piece.isLast, stream?.pump === pump { endStream() }
         case .end: endStream()
         case .failed(let error as HTTPRefusal):
             failStream(error.cause, answering: error.response)
@@ -108,26 +112,32 @@ extension HTTPConnection {
         advance()
     }
 
-    private func sendChunk(_ bytes: [UInt8]) {
+    private func sendChunk(_ piece: HTTPBodyPiece) {
         // A source with nothing to say yet is asked again; an empty chunk would end the body.
-        guard !bytes.isEmpty else { return }
+        let count = piece.count
+        guard count > 0 else { return }
         var prefix = beginStream()
         guard let stream else { preconditionFailure("a piece of no stream") }
         switch stream.encoding {
         case .sized:
-            guard UInt64(bytes.count) <= stream.remaining else {
+            guard UInt64(count) <= stream.remaining else {
                 return failStream("longer than announced")
             }
-            self.stream?.remaining -= UInt64(bytes.count)
+            self.stream?.remaining -= UInt64(count)
         case .chunked:
             prefix += HTTPResponseEncoder.chunkPrefix(
-                count: bytes.count, isFirst: stream.isFirstChunk)
+                count: count, isFirst: stream.isFirstChunk)
         case .untilClose: break
         case .none: preconditionFailure("a body that is not sent")
         }
         self.stream?.isFirstChunk = false
         socket.enqueue(prefix)
-        socket.enqueue(bytes)
+        for part in piece.parts {
+            switch part {
+            case .bytes(let bytes): socket.enqueue(bytes)
+            case .region(let region): socket.enqueue(region)
+            }
+        }
     }
 
     /// The head, before the first piece; empty afterwards.

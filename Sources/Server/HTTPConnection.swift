@@ -10,8 +10,8 @@ internal import Transport
 /// of the socket, an answer, a piece from a worker, a timer) changes a variable and calls it.
 ///
 /// Memory: at most one read buffer of bytes not yet looked at, the body limit the handler chose or
-/// one upload piece, and `lowWaterMark` plus one chunk of answer. Bytes beyond that stay in the
-/// kernel, and so with the client.
+/// one upload piece, and `lowWaterMark` plus one chunk of answer; parts of files cost none. Bytes
+/// beyond that stay in the kernel, and so with the client.
 ///
 /// `@unchecked Sendable`: everything belongs to the loop's thread.
 final class HTTPConnection: StreamSocketDelegate, @unchecked Sendable {
@@ -103,8 +103,9 @@ final class HTTPConnection: StreamSocketDelegate, @unchecked Sendable {
         guard !isAdvancing && socket.isOpen else { return }
         isAdvancing = true
         defer { isAdvancing = false }
-        // One client must not keep the others waiting, however fast it sends.
+        // One client must not keep the others waiting, however fast it sends or takes.
         var readsLeft = 16
+        var sendLimit = configuration.sendLimit
         while socket.isOpen {
             if socket.hasFailed { return tearDown(reset: false) }
             if isLingering {
@@ -114,16 +115,16 @@ final class HTTPConnection: StreamSocketDelegate, @unchecked Sendable {
             if wantsBytes && takeBytes(readsLeft: &readsLeft) { continue }
             noticeHalfClose()
             passUploadOn()
-            guard socket.flush() else { continue }
+            guard socket.flush(limit: &sendLimit) else { continue }
             askForChunk()
             if isDone {
                 beginLinger()
-            } else if !(wantsBytes && hasBytes) || readsLeft == 0 {
+            } else if !(wantsBytes && hasBytes) || readsLeft == 0 || sendLimit == 0 {
                 break
             }
         }
         guard socket.isOpen else { return }
-        if readsLeft == 0 { loop.post { self.advance() } }
+        if readsLeft == 0 || sendLimit == 0 { loop.post { self.advance() } }
         armTimer()
     }
 

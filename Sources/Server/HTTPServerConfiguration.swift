@@ -27,6 +27,10 @@ package struct HTTPServerConfiguration: Sendable {
     /// The next piece is made when fewer bytes than this wait for the client; a connection never
     /// holds more than this and one piece.
     package var lowWaterMark = 64 * 1024
+    /// The same with parts of files, which hold no memory, in bytes.
+    package var regionLowWaterMark = 8 << 20
+    /// What one connection may send before it is another's turn, about, in bytes.
+    package var sendLimit = 4 << 20
     /// What a body sink is given at a time, about, in bytes.
     package var uploadPieceSize = 256 * 1024
 

@@ -6,7 +6,7 @@ internal import Synchronization
 /// exactly once, also when the client goes away in the middle of a call.
 final class ResponseBodyPump: Sendable {
     enum Outcome: Sendable {
-        case chunk([UInt8])
+        case chunk(HTTPBodyPiece)
         case end
         case failed(any Error)
     }
@@ -28,7 +28,8 @@ final class ResponseBodyPump: Sendable {
         self.workers = workers
     }
 
-    /// Asks for the next piece. The source is closed before `.end` or `.failed` is delivered.
+    /// Asks for the next piece. The source is closed before the last piece, `.end` or `.failed` is
+    /// delivered.
     ///
     /// - Parameter deliver: called on a worker thread; not called after `cancel`.
     func requestNext(maximumBytes: Int, deliver: @escaping @Sendable (Outcome) -> Void) {
@@ -57,7 +58,7 @@ final class ResponseBodyPump: Sendable {
                 state = .closed
                 return (true, true)
             }
-            if case .chunk = outcome {
+            if case .chunk(let piece) = outcome, !piece.isLast {
                 state = .idle
                 return (false, false)
             }

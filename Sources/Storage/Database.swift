@@ -78,6 +78,8 @@ package final class Database: @unchecked Sendable {
     /// Taken before `state` where both are.
     let generationFiles: Mutex<GenerationFiles>
 
+    let images: DatabaseImages
+
     /// Replicas that were dropped since the database was opened.
     let droppedPinCount = Atomic(0)
 
@@ -96,9 +98,10 @@ package final class Database: @unchecked Sendable {
     /// Opens a database's folder; see `DatabaseOpening` for what happens to what a crash left.
     init(
         name: DatabaseName, opening: consuming DatabaseOpening, epoch: Epoch,
-        options: StorageOptions, workers: WorkerPool, logger: Logger
+        options: StorageOptions, pageCache: PageCache, workers: WorkerPool, logger: Logger
     ) {
         self.name = name
+        images = DatabaseImages(cache: pageCache)
         path = opening.path
         databaseID = opening.books.databaseID
         self.options = options
@@ -168,6 +171,7 @@ package final class Database: @unchecked Sendable {
             defer { state.heldWriter = nil }
             return state.heldWriter
         }
+        images.close()
         if let held { end(held) }
         wakeWaiters()
     }

@@ -13,6 +13,8 @@ package struct DatabaseStatistics: Sendable {
     package let historyBytes: Int64
     /// Frames that are kept for frame sync, outside of the WAL.
     package let frameBytes: Int64
+    /// Encoded pages that are kept to be sent again.
+    package let cacheBytes: Int64
     /// The current generation of frame sync; nil while nobody uses it.
     package let generation: UInt32?
     /// Partial replicas that history is kept for.
@@ -39,7 +41,7 @@ extension Database {
             DatabaseStatistics(
                 revision: state.books.headRevision, databaseSize: state.books.databaseSize,
                 walFrameCount: state.books.walFrameCount, walBytes: walBytes, mainBytes: mainBytes,
-                historyBytes: historyBytes, frameBytes: frameBytes,
+                historyBytes: historyBytes, frameBytes: frameBytes, cacheBytes: images.size,
                 generation: state.books.generation?.number,
                 pinCount: state.books.replicas.partialCount,
                 droppedPinCount: droppedPinCount.load(ordering: .relaxed),

@@ -64,6 +64,7 @@ package final class DatabaseStore: Sendable {
     let workers: WorkerPool
     let logger: Logger
     let state: Mutex<State>
+    let pageCache: PageCache
     /// Held open for its lock.
     private let lockFile: File
     /// Databases that a worker opens, closes or removes right now.
@@ -83,6 +84,9 @@ package final class DatabaseStore: Sendable {
         self.options = options
         self.workers = workers
         self.logger = logger
+        pageCache = PageCache(
+            directory: self.directory + "/databases", limit: options.pageCacheSize,
+            clock: options.monotonicClock, workers: workers, logger: logger)
         lockFile = try File(path: self.directory + "/LOCK", mode: .create)
         guard try lockFile.lockWhole() else {
             throw .dataDirectoryLocked(path: self.directory)
@@ -208,7 +212,7 @@ package final class DatabaseStore: Sendable {
             result = .success(
                 Database(
                     name: name, opening: opening, epoch: epoch, options: options,
-                    workers: workers, logger: logger))
+                    pageCache: pageCache, workers: workers, logger: logger))
         } catch {
             if !isClosed {
                 logger.error("open_failed", [("database", name.text), ("error", "\(error)")])

@@ -11,9 +11,11 @@ package final class Snapshot: Sendable {
     package let revision: Revision
     /// In pages.
     package let databaseSize: UInt32
-    private let database: Database
+    let database: Database
     /// Pinned commits. A page is as of the first one that has it; what none has is zeros.
     private let layers: [Replica.Position]
+    /// Whether this shows the database as of `revision`, and not what a replica must see of it.
+    let isPlain: Bool
     private let isReleased = Atomic(false)
 
     init(
@@ -23,7 +25,9 @@ package final class Snapshot: Sendable {
         self.database = database
         self.revision = revision
         self.databaseSize = databaseSize
-        self.layers = layers ?? [.init(commit: revision.commit, databaseSize: databaseSize)]
+        let newest = Replica.Position(commit: revision.commit, databaseSize: databaseSize)
+        isPlain = layers == nil || layers == [newest]
+        self.layers = layers ?? [newest]
     }
 
     deinit { release() }

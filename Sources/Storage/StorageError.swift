@@ -23,6 +23,8 @@ package enum StorageError: Error {
     case tooManyPins(DatabaseName)
     /// A system call failed.
     case file(operation: String, path: String, code: Int32)
+    /// There is no memory for what was asked.
+    case outOfMemory
     /// One of our own files does not hold what it must.
     case corruptFile(path: String, reason: String)
     case sqlite(SQLiteError)

@@ -28,6 +28,8 @@ package struct StorageOptions: Sendable {
     package var historyLogRewriteSize: Int64 = 1 << 16
     /// Partial replicas of one database; further ones are refused.
     package var pinLimit = 100_000
+    /// Bytes of disk that encoded pages of all databases may take, to be sent again; 0 for none.
+    package var pageCacheSize: Int64 = 1 << 30
     /// The time, in seconds since 1970.
     package var clock: @Sendable () -> Int64 = { Int64(time(nil)) }
 

@@ -1,3 +1,6 @@
+internal import Glibc
+package import Primitives
+
 /// Told when something about its socket has changed: bytes may be there, bytes may go out, the
 /// peer may be gone. Called on the loop's thread.
 package protocol StreamSocketDelegate: AnyObject {
@@ -126,8 +129,9 @@ package final class StreamSocket: EventHandler {
 
     // MARK: Writing
 
-    /// Bytes that the kernel has not taken.
+    /// Bytes that the kernel has not taken, and those of them that are in memory.
     package var queuedCount: Int { output.count }
+    package var queuedMemoryCount: Int { output.memoryCount }
 
     /// Puts bytes behind those that wait; `flush` sends them.
     package func enqueue(_ bytes: [UInt8]) {
@@ -135,13 +139,24 @@ package final class StreamSocket: EventHandler {
         output.append(bytes)
     }
 
+    /// Puts a part of a file behind what waits. It should be in the page cache: the loop would wait
+    /// for the disk.
+    package func enqueue(_ region: FileRegion) {
+        if output.isEmpty { lastWriteProgress = loop.now }
+        output.append(region)
+    }
+
     /// Sends what the kernel takes. False if the connection is dead.
-    package func flush() -> Bool {
+    ///
+    /// - Parameter limit: bytes after which it is another socket's turn; what was sent is taken
+    ///   off. With 0 left there may be more that the kernel would take.
+    package func flush(limit: inout Int) -> Bool {
         precondition(isOpen)
-        while !output.isEmpty && isWritable {
-            switch unsafe output.withPieces({ unsafe SystemCall.send(descriptor, $0) }) {
+        while !output.isEmpty && isWritable && limit > 0 {
+            switch sendFirst(limit: limit) {
             case .value(let sent):
                 output.consume(sent)
+                limit = max(0, limit - sent)
                 lastWriteProgress = loop.now
             case .wouldBlock:
                 isWritable = false
@@ -152,6 +167,26 @@ package final class StreamSocket: EventHandler {
             }
         }
         return true
+    }
+
+    /// The same without a limit.
+    package func flush() -> Bool {
+        var limit = Int.max
+        return flush(limit: &limit)
+    }
+
+    private func sendFirst(limit: Int) -> SystemCall.Outcome {
+        guard let (region, sentCount) = output.firstRegion else {
+            return unsafe output.withPieces {
+                unsafe SystemCall.send(descriptor, $0, moreFollows: $1)
+            }
+        }
+        let outcome = SystemCall.sendFile(
+            descriptor, from: region.descriptor.number, at: region.offset + Int64(sentCount),
+            count: min(limit, region.count - sentCount))
+        // The file ends where it must not.
+        if case .value(0) = outcome { return .failed(EIO) }
+        return outcome
     }
 
     /// Looks whether the peer has taken bytes that the kernel had taken from us. The kernel only

@@ -189,12 +189,21 @@ enum SystemCall {
     }
 
     static func send(
-        _ descriptor: Int32, _ pieces: UnsafeMutableBufferPointer<iovec>
+        _ descriptor: Int32, _ pieces: UnsafeMutableBufferPointer<iovec>, moreFollows: Bool
     ) -> Outcome {
         var message = unsafe msghdr()
         unsafe message.msg_iov = pieces.baseAddress
         unsafe message.msg_iovlen = pieces.count
-        return call("sendmsg") { unsafe sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL)) }
+        let flags = Int(MSG_NOSIGNAL) | (moreFollows ? Int(MSG_MORE) : 0)
+        return call("sendmsg") { unsafe sendmsg(descriptor, &message, Int32(flags)) }
+    }
+
+    /// Sends a part of a file without copying it (sendfile(2)); 0 if the file ends before it.
+    static func sendFile(
+        _ descriptor: Int32, from file: Int32, at offset: Int64, count: Int
+    ) -> Outcome {
+        var offset = off_t(offset)
+        return call("sendfile") { unsafe sendfile(descriptor, file, &offset, count) }
     }
 
     /// Bytes that the peer has not acknowledged (tcp(7), SIOCOUTQ).

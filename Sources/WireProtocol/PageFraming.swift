@@ -40,6 +40,29 @@ package enum PageFraming {
         return unsafe count + 1 + Varint.write(UInt64(pageSize), into: bytes + count + 1)
     }
 
+    /// Appends what stands before a page that is `encodedSize` bytes when encoded.
+    package static func appendPrefix(
+        of id: PageID, encodedSize: Int, to bytes: inout [UInt8]
+    ) {
+        let size = UInt64(encodedSize)
+        append(UInt64(idFieldSize(of: id) + 1 + Varint.size(of: size) + encodedSize), to: &bytes)
+        if id.rawValue != 0 {
+            bytes.append(0x08)
+            append(UInt64(id.rawValue), to: &bytes)
+        }
+        bytes.append(0x12)
+        append(size, to: &bytes)
+    }
+
+    private static func append(_ number: UInt64, to bytes: inout [UInt8]) {
+        var number = number
+        while number >= 0x80 {
+            bytes.append(UInt8(truncatingIfNeeded: number) | 0x80)
+            number >>= 7
+        }
+        bytes.append(UInt8(number))
+    }
+
     /// Appends what stands before the page.
     package static func appendPrefix(of id: PageID, to bytes: inout [UInt8]) {
         unsafe withUnsafeTemporaryAllocation(byteCount: maximumPrefixSize, alignment: 1) { buffer in

@@ -16,6 +16,7 @@ enum LibraryVersions {
             ("protobuf-c", ProtobufLibrary.version),
             ("roaring", CodecLibraries.roaringVersion),
             ("sqlite", SQLiteLibrary.version),
+            ("zlib", CodecLibraries.zlibVersion),
             ("zstd", CodecLibraries.zstdVersion),
             ("libyaml", unsafe String(cString: yaml_get_version_string())),
             ("nghttp2", unsafe String(cString: nghttp2_version(0).pointee.version_str)),

@@ -61,6 +61,7 @@ private func openStore(
             [("hint", "truncate-page-n is 0: nothing bounds the write-ahead logs")])
     }
     options.historyQuota = Int64(clamping: configuration.historyQuota.bytes)
+    options.pageCacheSize = Int64(clamping: configuration.pageCacheSize.bytes)
     options.pinRetention = configuration.pinRetention
     do {
         return try DatabaseStore(
@@ -103,6 +104,7 @@ private func startListeners(
     endpoints.frameSync.quietTime = configuration.generationQuietTime
     endpoints.frameSync.answerFrameCount = configuration.frameAnswerPages
     endpoints.frameSync.stagingSize = Int(clamping: configuration.frameStagingSize.bytes)
+    endpoints.compressionLevel = configuration.compressionLevel
     endpoints.version = Version.text
     let http = try listen(
         configuration.listen, server: server,

@@ -42,7 +42,8 @@ def main():
             print(f"{name}: {CURVES[name].__doc__.strip()}")
             curve = CURVES[name](options, Path(folder))
             curve.print()
-            results[name] = curve.rows
+            slopes = {figure: curve.slope(figure) for figure in curve.figures}
+            results[name] = {"variable": curve.variable, "rows": curve.rows, "slopes": slopes}
             if options.plots:
                 options.plots.mkdir(parents=True, exist_ok=True)
                 (options.plots / f"{name}.svg").write_text(curve.plot(name))

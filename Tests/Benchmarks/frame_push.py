@@ -177,7 +177,13 @@ def report(frames, times, length):
     ratios = [part["ratio"] for part in parts]
     print(f"  tenths: median {statistics.median(ratios):.2f}, first {ratios[0]:.2f}, "
           f"last {ratios[-1]:.2f}")
-    return {"frames": frames, "wal_frames": length, "whole": whole, "tenths": parts}
+    return {
+        "frames": frames,
+        "wal_frames": length,
+        "median_ratio": statistics.median(ratios),
+        "whole": whole,
+        "tenths": parts,
+    }
 
 
 def line(name, times, frames):

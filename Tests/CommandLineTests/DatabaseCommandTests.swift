@@ -149,7 +149,7 @@ final class DatabaseCommandTests: XCTestCase {
     private static var report: StatisticsReport {
         let body = #"""
             {"revision":"tm1.x","generation":null,"pages":7,"wal_pages":3,"wal_bytes":12392,
-            "main_bytes":28672,"history_bytes":0,"frame_bytes":0,"pins":1,"dropped_pins":0,"rejected_changes":2,
+            "main_bytes":28672,"history_bytes":0,"frame_bytes":0,"cache_bytes":0,"pins":1,"dropped_pins":0,"rejected_changes":2,
             "last_checkpoint":{"mode":"passive","result":"complete","busy":0,"log":12,
             "checkpointed":12,"time":"2026-01-31T12:00:00Z"},"bytes_sent":100,
             "bytes_received":50,"long_polls":4,"open_streams":5}
@@ -169,6 +169,7 @@ final class DatabaseCommandTests: XCTestCase {
             main bytes        28672
             history bytes     0
             frame bytes       0
+            cache bytes       0
             pins              1
             dropped pins      0
             rejected changes  2

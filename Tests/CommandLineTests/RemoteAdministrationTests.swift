@@ -45,7 +45,7 @@ final class RemoteAdministrationTests: XCTestCase {
     func testStatistics() throws {
         let body = #"""
             {"revision":"r","generation":2,"pages":1,"wal_pages":0,"wal_bytes":0,"main_bytes":4096,
-            "history_bytes":0,"frame_bytes":9,"pins":0,"dropped_pins":9,"rejected_changes":0,"last_checkpoint":null,
+            "history_bytes":0,"frame_bytes":9,"cache_bytes":8,"pins":0,"dropped_pins":9,"rejected_changes":0,"last_checkpoint":null,
             "bytes_sent":5000000000,"bytes_received":0,"long_polls":0,"open_streams":0,"newer":[]}
             """#
         let server = try ScriptedServer([

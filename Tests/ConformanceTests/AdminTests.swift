@@ -163,7 +163,7 @@ final class AdminTests: ServerTestCase {
             Set(reply.object.keys),
             null.union([
                 "revision", "pages", "wal_pages", "wal_bytes", "main_bytes", "history_bytes",
-                "frame_bytes",
+                "frame_bytes", "cache_bytes",
                 "pins", "dropped_pins", "rejected_changes", "bytes_sent", "bytes_received",
                 "long_polls", "open_streams",
             ]))

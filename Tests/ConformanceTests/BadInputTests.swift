@@ -110,6 +110,9 @@ final class BadInputTests: ServerTestCase {
             ("text", "zstd", Array("plain".utf8), 400),
             ("cut off", "zstd", Array(frame.dropLast(3)), 400),
             ("changed", "zstd", frame.map { $0 ^ 0x55 }, 400),
+            ("text", "gzip", Array("plain".utf8), 400),
+            ("cut off", "gzip", [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0], 400),
+            ("twice", "gzip, zstd", [1, 2, 3], 415),
             ("not offered", "br", [1, 2, 3], 415),
             ("made up", "x-rot13", [1, 2, 3], 415),
         ]

@@ -89,8 +89,10 @@ final class FramePushFormTests: ServerTestCase {
             assertTaken(try push(client, body, fields: fields), upTo: client.frames.count)
         }
         assertFailure(
-            try push(client, body, fields: ["Content-Encoding: gzip"]), 415,
+            try push(client, body, fields: ["Content-Encoding: br"]), 415,
             "content_encoding_unknown")
+        assertFailure(
+            try push(client, body, fields: ["Content-Encoding: gzip"]), 400, "malformed_gzip")
         assertFailure(
             try push(client, body, fields: ["Content-Encoding: zstd"]), 400, "malformed_zstd")
     }

@@ -26,6 +26,7 @@ final class ErrorMappingTests: XCTestCase {
             (.queueFull(name), 503, "queue_full"),
             (.closed, 503, "stopping"),
             (.revisionGone, 410, "revision_gone"),
+            (.outOfMemory, 503, "out_of_memory"),
             (.file(operation: "open", path: path, code: 2), 500, "internal"),
             (.corruptFile(path: path, reason: "CREATE TABLE x"), 500, "internal"),
             (.importRefused(reasons: ["one", "two"]), 422, "import_refused"),

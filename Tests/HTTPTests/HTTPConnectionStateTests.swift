@@ -214,7 +214,7 @@ final class HTTPConnectionStateTests: XCTestCase {
     }
 
     private final class EmptySource: HTTPBodySource {
-        func nextChunk(maximumBytes: Int) throws -> [UInt8]? { nil }
+        func nextChunk(maximumBytes: Int) throws -> HTTPBodyPiece? { nil }
         func close() {}
     }
 }

@@ -132,9 +132,10 @@ class PullRequest:
     client_revision: str = ""
     long_poll_timeout_ms: int = 0
     pages: object = None  # Page ids to ask for, or None for all.
+    encoding: int = 0  # RAW; 1 is ZSTD.
 
     def encode(self):
-        encoded = b""
+        encoded = varint_field(1, self.encoding) if self.encoding else b""
         if self.server_revision:
             encoded += bytes_field(2, self.server_revision.encode())
         if self.client_revision:
@@ -153,10 +154,23 @@ class PullAnswer:
     revision: str
     db_size: int
     pages: dict = field(default_factory=dict)
+    dictionary: tuple = ()  # Page ids; of compressed pages only.
 
 
-def read_pull_answer(body):
-    """Decodes a whole answer and holds it to the rules of its form."""
+def read_packed(data):
+    """The numbers of a packed repeated field."""
+    numbers, offset = [], 0
+    while offset < len(data):
+        number, offset = read_varint(data, offset)
+        numbers.append(number)
+    return numbers
+
+
+def read_pull_answer(body, decompress=None):
+    """Decodes a whole answer and holds it to the rules of its form.
+
+    `decompress(page, dictionary page ids)` is given if compressed pages were asked for.
+    """
     messages = []
     offset = 0
     while offset < len(body):
@@ -171,17 +185,27 @@ def read_pull_answer(body):
     header = read_message(messages[0])
     if not header.get(1, [b""])[0]:
         raise ProtocolViolation("the header has no revision")
-    if header.get(3) != [b""] or 4 in header:
-        raise ProtocolViolation(f"the encoding is not raw_encoding alone: {header}")
+    dictionary = ()
+    if decompress is None:
+        if header.get(3) != [b""] or 4 in header:
+            raise ProtocolViolation(f"the encoding is not raw_encoding alone: {header}")
+    else:
+        if 3 in header or len(header.get(4, [])) != 1:
+            raise ProtocolViolation(f"the encoding is not zstd_encoding alone: {header}")
+        dictionary = tuple(read_packed(read_message(header[4][0]).get(2, [b""])[0]))
     if header.get(5, [0]) != [0] or header.get(6, [0]) != [0] or header.get(8) != [1]:
         raise ProtocolViolation(f"not an incremental stream of pages: {header}")
-    answer = PullAnswer(revision=header[1][0].decode(), db_size=header.get(2, [0])[0])
+    answer = PullAnswer(
+        revision=header[1][0].decode(), db_size=header.get(2, [0])[0], dictionary=dictionary
+    )
     last = -1
     for message in messages[1:]:
         fields = read_message(message)
         page_id, page = fields.get(1, [0])[0], fields[2][0]
         if page_id <= last or page_id >= answer.db_size:
             raise ProtocolViolation(f"page {page_id} after {last}, of {answer.db_size} pages")
+        if decompress is not None:
+            page = decompress(page, dictionary)
         if len(page) != PAGE_SIZE:
             raise ProtocolViolation(f"page {page_id} has {len(page)} bytes")
         last = page_id

@@ -9,45 +9,25 @@ import XCTest
 @testable import Replication
 @testable import WireProtocol
 
-/// Answers made piece by piece from a store in a temporary folder.
+/// Answers made piece by piece from a store in a temporary folder, without images.
 final class PageStreamTests: XCTestCase {
-    private var folder = ""
-    private var workers: WorkerPool!
-    private var store: DatabaseStore!
+    private var testStore: TestStore!
+    private var store: DatabaseStore { testStore.store }
 
     override func setUpWithError() throws {
-        folder =
-            FileManager.default.temporaryDirectory
-            .appendingPathComponent("tidemark-\(UUID().uuidString)").path
-        workers = WorkerPool(threadCount: 2)
-        store = try DatabaseStore(
-            directory: folder, options: StorageOptions(), workers: workers, logger: .disabled)
+        var options = StorageOptions()
+        options.pageCacheSize = 0
+        testStore = try TestStore(options: options)
     }
 
-    override func tearDownWithError() throws {
-        store.close()
-        workers.stop()
-        try FileManager.default.removeItem(atPath: folder)
-    }
+    override func tearDown() { testStore.tearDown() }
 
     // MARK: a database
 
-    private func acquire() throws -> DatabaseLease {
-        let answer = Answer<Result<DatabaseLease, StorageError>>()
-        store.acquire(.default) { answer.give($0) }
-        return try answer.wait().get()
-    }
+    private func acquire() throws -> DatabaseLease { try testStore.acquire() }
 
     private func execute(_ sql: String, _ lease: DatabaseLease) throws {
-        let answer = Answer<Result<Result<Void, any Error>, StorageError>>()
-        lease.database.write(
-            { session in
-                Result {
-                    try session.prepareToWrite()
-                    try session.connection.execute(sql)
-                }
-            }, completion: { answer.give($0) })
-        try answer.wait().get().get()
+        try testStore.execute(sql, lease)
     }
 
     private func fill(_ lease: DatabaseLease, rows: Int) throws {
@@ -63,7 +43,7 @@ final class PageStreamTests: XCTestCase {
     private let header = PullResponseHeader(serverRevision: "r", databaseSize: 7).framedBytes()
 
     private func stream(
-        _ lease: DatabaseLease, _ list: PageStream.PageList,
+        _ lease: DatabaseLease, _ list: PageList,
         onClose: @escaping @Sendable (Bool) -> Void = { _ in }
     ) throws -> PageStream {
         PageStream(
@@ -76,7 +56,7 @@ final class PageStreamTests: XCTestCase {
         var pieces: [[UInt8]] = []
         while let piece = try stream.nextPiece(maximumBytes: maximumBytes) {
             XCTAssertFalse(piece.isEmpty)
-            pieces.append(piece)
+            pieces.append(piece.flatMap(\.content))
         }
         XCTAssertNil(try stream.nextPiece(maximumBytes: maximumBytes), "the end stays the end")
         return pieces
@@ -87,7 +67,7 @@ final class PageStreamTests: XCTestCase {
         try fill(lease, rows: 200)
         let size = lease.database.head.databaseSize
         XCTAssertGreaterThan(size, 129, "page ids of two bytes are wanted")
-        let lists: [PageStream.PageList] = [
+        let lists: [PageList] = [
             .all(databaseSize: size), .listed([]),
             .listed([1, 2, 64, 128, 129, 130].compactMap { PageNumber($0) }),
             .listed([PageNumber(size)!]),
@@ -114,7 +94,7 @@ final class PageStreamTests: XCTestCase {
     }
 
     private func assertPages(
-        _ messages: [PullResponseDecoder.Message], _ list: PageStream.PageList,
+        _ messages: [PullResponseDecoder.Message], _ list: PageList,
         _ lease: DatabaseLease
     ) throws {
         XCTAssertEqual(
@@ -176,8 +156,22 @@ final class PageStreamTests: XCTestCase {
     }
 }
 
+extension PageStream.Part {
+    var content: [UInt8] {
+        switch self {
+        case .bytes(let bytes): bytes
+        case .region(let region):
+            [UInt8](unsafeUninitializedCapacity: region.count) { buffer, count in
+                count = pread(
+                    region.descriptor.number, buffer.baseAddress, buffer.count,
+                    off_t(region.offset))
+            }
+        }
+    }
+}
+
 /// A value that another thread provides.
-private final class Answer<Value>: @unchecked Sendable {
+final class Answer<Value>: @unchecked Sendable {
     // @unchecked: the semaphore orders the write before the read.
     private var value: Value?
     private let isReady = DispatchSemaphore(value: 0)

@@ -74,7 +74,7 @@ final class ReplicaPullTests: XCTestCase {
         var decoder = PullResponseDecoder()
         var messages: [PullResponseDecoder.Message] = []
         while let piece = try stream.nextPiece(maximumBytes: 1 << 20) {
-            messages += try decoder.decode(piece)
+            messages += try decoder.decode(piece.flatMap(\.content))
         }
         stream.close()
         guard case .header(let header)? = messages.first else { throw Missing() }
@@ -137,22 +137,5 @@ final class ReplicaPullTests: XCTestCase {
         let again = try stream(client, lease)
         XCTAssertEqual(try positionAfterAKill(), base)
         again.close()
-    }
-}
-
-/// A value that another thread provides.
-private final class Answer<Value>: @unchecked Sendable {
-    // @unchecked: the semaphore orders the write before the read.
-    private var value: Value?
-    private let isReady = DispatchSemaphore(value: 0)
-
-    func give(_ value: sending Value) {
-        self.value = value
-        isReady.signal()
-    }
-
-    func wait() -> Value {
-        isReady.wait()
-        return value!
     }
 }

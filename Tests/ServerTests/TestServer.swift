@@ -68,18 +68,29 @@ final class Event: Sendable {
 final class TestSource: HTTPBodySource {
     struct Broken: Error {}
 
-    private let make: @Sendable (_ number: Int) throws -> [UInt8]?
+    private let make: @Sendable (_ number: Int) throws -> HTTPBodyPiece?
     private let state = Mutex((calls: 0, isRunning: false, closeCount: 0))
     let closed = Event()
 
     init(_ make: @escaping @Sendable (_ number: Int) throws -> [UInt8]?) {
+        self.make = { try make($0).map { .bytes($0) } }
+    }
+
+    private init(making make: @escaping @Sendable (_ number: Int) throws -> HTTPBodyPiece?, _: Void)
+    {
         self.make = make
+    }
+
+    static func ofPieces(
+        _ make: @escaping @Sendable (_ number: Int) throws -> HTTPBodyPiece?
+    ) -> TestSource {
+        TestSource(making: make, ())
     }
 
     var callCount: Int { state.withLock { $0.calls } }
     var closeCount: Int { state.withLock { $0.closeCount } }
 
-    func nextChunk(maximumBytes: Int) throws -> [UInt8]? {
+    func nextChunk(maximumBytes: Int) throws -> HTTPBodyPiece? {
         let number = state.withLock { state -> Int in
             XCTAssertFalse(state.isRunning, "two calls at a time")
             XCTAssertEqual(state.closeCount, 0, "called after close")

@@ -1,11 +1,13 @@
 import Glibc
+import Primitives
+import TestSupport
 import XCTest
 
 @testable import Transport
 
 final class OutputQueueTests: XCTestCase {
     private func front(of queue: OutputQueue) -> [UInt8] {
-        queue.withPieces { pieces in
+        queue.withPieces { pieces, _ in
             pieces.flatMap { Array(UnsafeRawBufferPointer(start: $0.iov_base, count: $0.iov_len)) }
         }
     }
@@ -44,7 +46,7 @@ final class OutputQueueTests: XCTestCase {
         let address = large.withUnsafeBytes { $0.baseAddress }
         queue.append([1, 2, 3])
         queue.append(large)
-        queue.withPieces { pieces in
+        queue.withPieces { pieces, _ in
             XCTAssertEqual(pieces.count, 2)
             XCTAssertEqual(UnsafeRawPointer(pieces[1].iov_base), address)
         }
@@ -53,6 +55,59 @@ final class OutputQueueTests: XCTestCase {
     func testSmallPiecesAreJoined() {
         var queue = OutputQueue()
         for _ in 0..<10 { queue.append([UInt8](repeating: 0, count: 100)) }
-        queue.withPieces { XCTAssertEqual($0.count, 1) }
+        queue.withPieces { pieces, _ in XCTAssertEqual(pieces.count, 1) }
+    }
+
+    // MARK: parts of files
+
+    /// A file whose byte at offset n is n.
+    private func makeFile(size: Int) -> OpenDescriptor {
+        let descriptor = OpenDescriptor(makeUnnamedFile())
+        let bytes = (0..<size).map { UInt8(truncatingIfNeeded: $0) }
+        XCTAssertEqual(pwrite(descriptor.number, bytes, size, 0), size)
+        return descriptor
+    }
+
+    func testPartsOfFilesKeepTheirPlace() {
+        let file = makeFile(size: 5000)
+        var queue = OutputQueue()
+        queue.append([1, 2, 3])
+        queue.append(FileRegion(descriptor: file, offset: 100, count: 1000))
+        queue.append([4])
+        queue.append([5])
+        XCTAssertEqual(queue.count, 1005)
+        XCTAssertEqual(queue.memoryCount, 5)
+        XCTAssertNil(queue.firstRegion)
+        queue.withPieces { pieces, regionFollows in
+            XCTAssertEqual(pieces.count, 1)
+            XCTAssertTrue(regionFollows)
+        }
+        queue.consume(3)
+        XCTAssertEqual(queue.firstRegion?.sentCount, 0)
+        queue.consume(400)
+        XCTAssertEqual(queue.firstRegion?.sentCount, 400)
+        XCTAssertEqual(queue.firstRegion?.region.offset, 100)
+        queue.consume(601)
+        XCTAssertEqual(front(of: queue), [5])
+        XCTAssertEqual(queue.memoryCount, 1)
+        queue.withPieces { _, regionFollows in XCTAssertFalse(regionFollows) }
+        queue.consume(1)
+        XCTAssertTrue(queue.isEmpty)
+        XCTAssertEqual(queue.memoryCount, 0)
+    }
+
+    func testAPartOfAFileIsLetGoOfWhenItIsSent() {
+        final class Owner: Sendable {}
+        var owner: Owner? = Owner()
+        weak let watched = owner
+        var queue = OutputQueue()
+        queue.append(
+            FileRegion(descriptor: makeFile(size: 10), offset: 0, count: 10, owner: owner))
+        queue.append([1])
+        owner = nil
+        queue.consume(9)
+        XCTAssertNotNil(watched)
+        queue.consume(1)
+        XCTAssertNil(watched)
     }
 }

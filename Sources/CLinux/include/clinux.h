@@ -14,6 +14,10 @@
 int clinux_accept4(int fd, struct sockaddr *address, socklen_t *length);
 /* Bytes in a TCP socket's send queue that the peer has not acknowledged; 0, or -1 with errno. */
 int clinux_unsent_count(int fd, int *count);
+/* Whether the byte of a file can be read without waiting for the disk. */
+_Bool clinux_is_cached(int fd, int64_t offset);
+/* A file without a name in a folder (O_TMPFILE), for reading and writing; or -1 with errno. */
+int clinux_open_unnamed(const char *folder);
 int clinux_rename_noreplace(const char *from, const char *to);
 /* An open-file-description lock (exclusive) on [start, start+length); 0, or -1 with errno. */
 int clinux_ofd_lock_exclusive(int fd, int64_t start, int64_t length);

@@ -10,14 +10,8 @@ package final class File: Sendable {
     static let diskFullCode = ENOSPC
 
     package let path: String
-    private let opened: OpenDescriptor
+    let opened: OpenDescriptor
     private var descriptor: Int32 { opened.number }
-
-    private final class OpenDescriptor: Sendable {
-        let number: Int32
-        init(_ number: Int32) { self.number = number }
-        deinit { close(number) }
-    }
 
     package enum Mode {
         case read, readWrite, create
@@ -40,6 +34,29 @@ package final class File: Sendable {
     private init(path: String, opened: OpenDescriptor) {
         self.path = path
         self.opened = opened
+    }
+
+    /// An empty file without a name, which goes with its last reference.
+    init(unnamedIn directory: String) throws(StorageError) {
+        path = "a file without a name"
+        let unnamed = unsafe clinux_open_unnamed(directory)
+        if unnamed >= 0 {
+            opened = OpenDescriptor(unnamed)
+            return
+        }
+        // Not all file systems can do that. What a crash leaves is removed with the next start.
+        let name = "\(directory)/.unnamed-\(RandomIdentifier.uint64())"
+        let flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC
+        opened = OpenDescriptor(try Self.call("open", name) { unsafe open(name, flags, 0o600) })
+        _ = try Self.call("unlink", name) { unsafe unlink(name) }
+    }
+
+    /// Bytes of the file system that are free for this process, and of how many.
+    func freeSpace() throws(StorageError) -> (free: UInt64, total: UInt64) {
+        var figures = statvfs()
+        _ = try Self.call("fstatvfs", path) { unsafe fstatvfs(descriptor, &figures) }
+        let blockSize = UInt64(figures.f_frsize)
+        return (UInt64(figures.f_bavail) * blockSize, UInt64(figures.f_blocks) * blockSize)
     }
 
     /// The same open file under the name that it was given meanwhile.

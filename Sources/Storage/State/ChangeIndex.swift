@@ -40,6 +40,14 @@ package struct ChangeIndex {
         return CommitNumber(lastChange[index])
     }
 
+    /// The commit that changed one of these pages last; commit 0 if none did since the index began.
+    package func lastChange(in pages: ClosedRange<UInt32>) -> CommitNumber {
+        let first = Int(pages.lowerBound)
+        guard first < lastChange.count else { return CommitNumber(0) }
+        let end = min(Int(pages.upperBound) + 1, lastChange.count)
+        return CommitNumber(lastChange[first..<end].max() ?? 0)
+    }
+
     /// The pages numbered up to `databaseSize` that changed after `commit`, ascending.
     package func pages(
         changedAfter commit: CommitNumber, databaseSize: UInt32

@@ -190,7 +190,7 @@ final class LocalAdministration: DatabaseAdministration {
             .inputOutput("\(operation) \(path): \(unsafe String(cString: strerror(code)))")
         case .corruptFile(let path, let reason): .failed("\(path): \(reason)")
         case .sqlite(let error): .failed("SQLite: \(error.message)")
-        case .revisionGone, .tooManyPins, .closed: .failed("\(error)")
+        case .revisionGone, .tooManyPins, .closed, .outOfMemory: .failed("\(error)")
         }
     }
 }

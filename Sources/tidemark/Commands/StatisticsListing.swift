@@ -13,6 +13,7 @@ enum StatisticsListing {
             ("main bytes", "\(report.mainBytes)"),
             ("history bytes", "\(report.historyBytes)"),
             ("frame bytes", "\(report.frameBytes)"),
+            ("cache bytes", "\(report.cacheBytes)"),
             ("pins", "\(report.pins)"),
             ("dropped pins", "\(report.droppedPins)"),
             ("rejected changes", "\(report.rejectedChanges)"),

@@ -37,6 +37,9 @@ struct ServeConfiguration: Equatable, Sendable {
     /// Zero: no limit.
     var maxSnapshotAge = Duration.seconds(30)
     var historyQuota = ByteSize.mebibytes(256)
+    /// Zero: nothing is kept.
+    var pageCacheSize = ByteSize.gibibytes(1)
+    var compressionLevel = 3
     var pinRetention = Duration.seconds(30 * 86_400)
 
     /// Frames; zero: never.

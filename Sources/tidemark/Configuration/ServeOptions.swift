@@ -65,6 +65,13 @@ enum ServeOptions {
             "Old pages kept for the partial replicas of a database, or twice its size if that is "
                 + "more"),
         .value(
+            "page-cache-size", "SIZE", \.pageCacheSize, of: defaults,
+            in: .bytes(0)...(.gibibytes(65_536)),
+            "Disk for encoded pages of all databases, to be sent again; 0 keeps none"),
+        .value(
+            "compression-level", "LEVEL", \.compressionLevel, of: defaults, in: 1...19,
+            "How hard answers are compressed for clients that ask for it; gzip has 9 levels"),
+        .value(
             "bootstrap-query-max-pages", "PAGES", \.bootstrapQueryMaxPages, of: defaults,
             in: 1...1_000_000,
             "Pages that a bootstrap by query sends at most; the replica fetches others on demand"),
