@@ -136,8 +136,13 @@ struct FrameSyncEndpoint: Sendable {
             return
         }
         lease.database.write(
-            { session in roll(generation, session, lease, responder) },
-            refused: { failPull($0, lease, responder) })
+            { session throws(StorageError) in try roll(generation, session, lease.database) },
+            completion: { result in
+                switch result {
+                case .success(let newest): responder.respond(Self.endOfGeneration(newest))
+                case .failure(let error): failPull(error, lease, responder)
+                }
+            })
     }
 
     private func mayRoll(_ generation: FrameGeneration, _ database: Database) -> Bool {
@@ -145,21 +150,18 @@ struct FrameSyncEndpoint: Sendable {
             && pushes.isQuiet(database.databaseID)
     }
 
-    /// On the writer lane: ends the generation, if nobody wrote since.
+    /// On the writer lane: ends the generation, if nobody wrote since it was `seen`.
+    ///
+    /// - Returns: the newest one.
     private func roll(
-        _ seen: FrameGeneration, _ session: WriterSession, _ lease: DatabaseLease,
-        _ responder: any HTTPResponder
-    ) {
-        do throws(StorageError) {
-            var generation = lease.database.frameGeneration ?? seen
-            if generation == seen, pushes.isQuiet(lease.database.databaseID) {
-                generation = try session.rollGeneration()
-                pushes.began(generation: generation.number, of: lease.database)
-            }
-            responder.respond(Self.endOfGeneration(generation))
-        } catch {
-            failPull(error, lease, responder)
-        }
+        _ seen: FrameGeneration, _ session: WriterSession, _ database: Database
+    ) throws(StorageError) -> FrameGeneration {
+        try session.flush()
+        let newest = database.frameGeneration ?? seen
+        guard newest == seen, pushes.isQuiet(database.databaseID) else { return newest }
+        let next = try session.rollGeneration()
+        pushes.began(generation: next.number, of: database)
+        return next
     }
 
     /// Clients read the body of a 400 here, and of no other status.
@@ -200,25 +202,38 @@ struct FrameSyncEndpoint: Sendable {
         pushes.pushed(to: database.databaseID)
         let frames = (0..<body.count).map { WALFrame(wire: body[$0]) }
         database.write(
-            { [pushing, logger] session in
-                if let refusal = Self.refusal(database) {
-                    return responder.respond(refusal.response)
-                }
-                do throws(FramePushFailure) {
-                    let answer = try pushing.perform(
-                        range, frames, baton: baton, on: database, session)
-                    responder.respond(.json(200, answer.pushJSON))
-                } catch {
-                    if case .storage(let cause) = error {
-                        return responder.fail(cause, database: lease.name, logger: logger)
-                    }
-                    logger.warning(
-                        "frames_refused",
-                        [("database", lease.name.text), ("reason", error.httpFailure.text)])
-                    responder.respond(error.httpFailure.response)
-                }
+            { session throws(StorageError) in
+                try perform(range, frames, baton, database, session)
             },
-            refused: { [logger] in responder.fail($0, database: lease.name, logger: logger) })
+            completion: { [pushing, logger] result in
+                switch result {
+                case .success(.success(let outcome)):
+                    pushing.becameDurable(outcome, on: database)
+                    responder.respond(.json(200, outcome.answer.pushJSON))
+                case .success(.failure(let refusal)): responder.respond(refusal.response)
+                case .failure(let error):
+                    if case .databaseFailed = error { pushing.wasLost(baton) }
+                    responder.fail(error, database: lease.name, logger: logger)
+                }
+            })
+    }
+
+    /// On the writer lane.
+    private func perform(
+        _ range: FrameRange, _ frames: [WALFrame], _ baton: PushBaton?, _ database: Database,
+        _ session: WriterSession
+    ) throws(StorageError) -> Result<FramePushing.Outcome, HTTPFailure> {
+        if let refusal = Self.refusal(database) { return .failure(refusal) }
+        do throws(FramePushFailure) {
+            return .success(
+                try pushing.perform(range, frames, baton: baton, on: database, session))
+        } catch {
+            if case .storage(let cause) = error { throw cause }
+            logger.warning(
+                "frames_refused",
+                [("database", database.name.text), ("reason", error.httpFailure.text)])
+            return .failure(error.httpFailure)
+        }
     }
 }
 

@@ -3,8 +3,9 @@ internal import Synchronization
 /// A fair, bounded queue of jobs on a `WorkerPool`, of which at most `width` run at a time.
 ///
 /// A lane of width one is a database's writer: jobs run one after another in the order of their
-/// submission, and a waiting job holds no thread. A lane gives its thread back after every job,
-/// so a busy lane cannot starve the others.
+/// submission, and a waiting job holds no thread. A thread that has come to a lane runs some of
+/// its jobs one after another, because a change of threads costs more than a short job; then it
+/// goes to the end of the pool's list, so a busy lane cannot starve the others.
 ///
 /// A lane of width one can be held: a job that calls `hold` keeps the others waiting beyond its end,
 /// without a thread, until a job that came by `resume` has run and held it no more.
@@ -14,10 +15,19 @@ package final class Lane: Sendable {
         var runningCount = 0
         var hold = Hold.none
 
+        /// Nil if the thread that asks has left the lane.
         mutating func next() -> WorkerPool.Job? {
-            guard case .resuming(let job) = hold else { return waiting.popFirst() }
-            hold = .none
-            return job
+            switch hold {
+            case .resuming(let job):
+                hold = .none
+                return job
+            case .held: hold = .parked
+            case .parked: preconditionFailure("a thread came to a lane that is held")
+            case .none:
+                if let job = waiting.popFirst() { return job }
+                runningCount -= 1
+            }
+            return nil
         }
     }
 
@@ -31,19 +41,29 @@ package final class Lane: Sendable {
         case resuming(WorkerPool.Job)
     }
 
+    /// What a thread does before it gives others a turn; whichever comes first.
+    private static let turnJobCount = 64
+    private static let turnTime = Duration.milliseconds(2)
+
     private let pool: WorkerPool
     private let width: Int
     private let limit: Int
+    private let whenLeft: WorkerPool.Job?
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - width: how many jobs may run at the same time, at least 1.
     ///   - limit: how many jobs may wait; `submit` refuses more.
-    package init(pool: WorkerPool, width: Int = 1, limit: Int = .max) {
+    ///   - whenLeft: called by a thread that has left the lane because no job was waiting, or it is
+    ///     held; others may be at work in the lane by then.
+    package init(
+        pool: WorkerPool, width: Int = 1, limit: Int = .max, whenLeft: WorkerPool.Job? = nil
+    ) {
         precondition(width > 0)
         self.pool = pool
         self.width = width
         self.limit = limit
+        self.whenLeft = whenLeft
     }
 
     /// Adds a job behind those that wait. False, and the job is dropped, if the lane is full.
@@ -60,12 +80,15 @@ package final class Lane: Sendable {
             state.runningCount += 1
             return (true, true)
         }
-        if decision.start { pool.submit { self.runOne() } }
+        if decision.start { pool.submit { self.takeTurn() } }
         return decision.accepted
     }
 
     /// Jobs that wait or run; a lane that is held counts as one that runs.
     package var count: Int { state.withLock { $0.waiting.count + $0.runningCount } }
+
+    /// Whether a job waits behind those that run.
+    package var hasWaiting: Bool { state.withLock { !$0.waiting.isEmpty } }
 
     /// Keeps the lane beyond the end of the job that calls this, until the job that `resume` brings.
     package func hold() {
@@ -89,23 +112,20 @@ package final class Lane: Sendable {
             case .none, .resuming: preconditionFailure("nobody holds the lane")
             }
         }
-        if isParked { pool.submit { self.runOne() } }
+        if isParked { pool.submit { self.takeTurn() } }
     }
 
-    private func runOne() {
-        if let job = state.withLock({ $0.next() }) { job() }
-        let goesOn = state.withLock { state -> Bool in
-            switch state.hold {
-            case .resuming: return true
-            case .held:
-                state.hold = .parked
-                return false
-            case .parked: preconditionFailure("a job ran on a lane that is held")
-            case .none:
-                if state.waiting.isEmpty { state.runningCount -= 1 }
-                return !state.waiting.isEmpty
+    private func takeTurn() {
+        let end = ContinuousClock.now + Self.turnTime
+        var count = 0
+        while let job = state.withLock({ $0.next() }) {
+            job()
+            count += 1
+            if count == Self.turnJobCount || ContinuousClock.now >= end {
+                pool.submit { self.takeTurn() }
+                return
             }
         }
-        if goesOn { pool.submit { self.runOne() } }
+        whenLeft?()
     }
 }

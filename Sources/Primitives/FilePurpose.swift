@@ -1,7 +1,7 @@
 /// What an operation that changes a file is for. Together with the operation it names a point at
 /// which a process may die or a disk may fail; the tests list all of these names, and reach each.
 package enum FilePurpose: String, CaseIterable, Sendable {
-    // Commits: SQLite writes to the WAL.
+    // Commits: SQLite writes to the WAL, we flush it.
     case walHeader = "WAL header"
     case walFrameHeader = "WAL frame header"
     case walFramePage = "WAL frame page"
@@ -31,7 +31,6 @@ package enum FilePurpose: String, CaseIterable, Sendable {
     // Frame sync: frames that clients push, the archive of frames, and what is written down of it.
     case pushedWALHeader = "pushed WAL header"
     case pushedFrames = "pushed frames"
-    case pushedCommit = "pushed commit"
     case frames = "frames"
     case newFrames = "new frames"
     case unrecordedFrames = "unrecorded frames"

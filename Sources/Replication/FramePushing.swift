@@ -26,16 +26,28 @@ package struct FramePushing: Sendable {
         self.check = check
     }
 
-    /// Call on the writer lane. What was taken is durable or staged when it returns.
+    /// What a push came to. Pass it to `becameDurable` before its answer leaves.
+    package struct Outcome: Sendable {
+        package let answer: FrameSyncAnswer
+        /// What is staged, and under which baton, once what was applied is durable.
+        fileprivate var taken: (staged: StagedFrames, baton: PushBaton)?
+    }
+
+    /// Call on the writer lane. What was taken is staged when it returns, or committed.
     ///
     /// - Parameter frames: as many as `range` has.
     package func perform(
         _ range: FrameRange, _ frames: [WALFrame], baton: PushBaton?, on database: Database,
         _ session: WriterSession
-    ) throws(FramePushFailure) -> FrameSyncAnswer {
+    ) throws(FramePushFailure) -> Outcome {
+        // It is decided by what clients can have seen. They build on nothing else, so nobody
+        // loses by the wait.
+        do throws(StorageError) { try session.flush() } catch { throw .storage(error) }
         guard let generation = database.frameGeneration else {
             // Nobody was given a generation to push to.
-            return FrameSyncAnswer(status: .conflict, generation: range.generation, lastFrame: 0)
+            return Outcome(
+                answer: FrameSyncAnswer(
+                    status: .conflict, generation: range.generation, lastFrame: 0))
         }
         let staged = baton.flatMap { baton in
             pushes.withStaging { $0.frames(baton, of: database.databaseID, now: $1) }
@@ -55,20 +67,25 @@ package struct FramePushing: Sendable {
             case .compare: preconditionFailure("compared twice")
             case .answer(let status, let lastFrame):
                 end(live)
-                return FrameSyncAnswer(
-                    status: status, generation: range.generation, lastFrame: lastFrame)
+                return Outcome(
+                    answer: FrameSyncAnswer(
+                        status: status, generation: range.generation, lastFrame: lastFrame))
             case .askForCheckpoint(let lastFrame):
                 try database.noteCheckpointNeeded()
-                return FrameSyncAnswer(
-                    status: .checkpointNeeded, generation: range.generation,
-                    lastFrame: lastFrame)
+                return Outcome(
+                    answer: FrameSyncAnswer(
+                        status: .checkpointNeeded, generation: range.generation,
+                        lastFrame: lastFrame))
             case .take(let transactions, let rest, let firstStaged):
                 let rest = StagedFrames(
                     generation: generation.number, first: firstStaged, frames: rest)
-                let baton = try take(transactions, rest, live, database, session)
-                return FrameSyncAnswer(
-                    status: .ok, generation: range.generation, lastFrame: range.last,
-                    baton: baton?.text)
+                let baton = live ?? .random()
+                let isStaged = try take(transactions, rest, baton, database, session)
+                return Outcome(
+                    answer: FrameSyncAnswer(
+                        status: .ok, generation: range.generation, lastFrame: range.last,
+                        baton: isStaged ? baton.text : nil),
+                    taken: (rest, baton))
             }
         } catch let error as StorageError {
             throw .storage(error)
@@ -81,13 +98,12 @@ package struct FramePushing: Sendable {
 
     /// Stages what follows the whole transactions, and applies these.
     ///
-    /// - Returns: the baton of the push; nil if nothing is staged and there is no room to
-    ///   remember that the push goes on, which its client can do without.
+    /// - Returns: whether the client gets the baton; not if nothing is staged and there is no room
+    ///   to remember that the push goes on, which its client can do without.
     private func take(
-        _ transactions: [WALFrame], _ rest: StagedFrames, _ live: PushBaton?,
+        _ transactions: [WALFrame], _ rest: StagedFrames, _ baton: PushBaton,
         _ database: Database, _ session: WriterSession
-    ) throws -> PushBaton? {
-        let baton = live ?? .random()
+    ) throws -> Bool {
         // First, because a client that is refused must find all as it was.
         let refusal = pushes.withStaging {
             $0.store(rest, under: baton, of: database.databaseID, now: $1)
@@ -105,9 +121,18 @@ package struct FramePushing: Sendable {
             end(baton)
             throw error
         }
-        pushes.took(rest, under: baton, of: database)
-        return refusal == nil ? baton : nil
+        return refusal == nil
     }
+
+    /// What a push committed is durable, so its answer may leave.
+    package func becameDurable(_ outcome: Outcome, on database: Database) {
+        guard let (staged, baton) = outcome.taken else { return }
+        pushes.took(staged, under: baton, of: database)
+    }
+
+    /// The database failed before a push was durable: as if it had been refused. A baton that its
+    /// client never got ends by itself.
+    package func wasLost(_ baton: PushBaton?) { end(baton) }
 
     private func end(_ baton: PushBaton?) {
         guard let baton else { return }

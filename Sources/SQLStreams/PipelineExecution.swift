@@ -2,8 +2,8 @@ package import SQLite
 package import Storage
 package import WireProtocol
 
-/// Runs SQL pipelines against an open database: on a reader if the request only reads, else on
-/// the writer, behind all writers that came before. What a request leaves open is kept for its
+/// Runs SQL pipelines against an open database: on a reader if the request only reads, which is
+/// tried where it is not plain to see, else on the writer, behind all writers that came before. What a request leaves open is kept for its
 /// stream's next one; a transaction that it leaves open keeps the writer.
 package struct PipelineExecution: Sendable {
     package enum Failure: Error {
@@ -44,7 +44,7 @@ package struct PipelineExecution: Sendable {
         let work = Work(request: request, stream: stream, lease: lease, completion: completion)
         if let hold = stream.hold {
             resume(hold, work)
-        } else if request.beginsWithWrite {
+        } else if request.plainlyWrites {
             runOnWriter(work)
         } else {
             runOnReader(work)
@@ -61,25 +61,35 @@ package struct PipelineExecution: Sendable {
                 if outcome.isConnectionDirty { connection.close() }
                 if case .failure(.needsWriter) = outcome.answer {
                     runOnWriter(work)
-                } else {
-                    work.completion(finish(work, outcome, session: nil))
+                    return nil
                 }
-            }, refused: { work.completion(refuse(work, $0)) })
+                return finish(work, outcome, session: nil)
+            }, refused: { work.completion(refuse(work, $0)) },
+            completion: { Self.complete(work, $0) })
     }
 
     private func runOnWriter(_ work: Work) {
         work.lease.database.write(
-            { work.completion(run(work, $0)) }, refused: { work.completion(refuse(work, $0)) })
+            { run(work, $0) }, refused: { work.completion(refuse(work, $0)) },
+            completion: { Self.complete(work, $0) })
     }
 
     /// Goes on with the transaction that has the writer.
     private func resume(_ hold: WriterHold, _ work: Work) {
         work.lease.database.resume(
-            hold, { work.completion(run(work, $0)) },
+            hold, { run(work, $0) },
             refused: { _ in
                 streams.end(work.stream, .databaseClosed)
                 work.completion(.failure(.stream(.expired(.databaseClosed))))
-            })
+            }, completion: { Self.complete(work, $0) })
+    }
+
+    /// - Parameter result: fails if what the request did, or saw, was lost before it was durable. Then
+    ///   its stream goes as it would without an answer: nobody has its baton.
+    private static func complete(
+        _ work: Work, _ result: Result<Result<[UInt8], Failure>, StorageError>
+    ) {
+        work.completion(result.mapError { .storage($0) }.flatMap { $0 })
     }
 
     private func run(_ work: Work, _ session: WriterSession) -> Result<[UInt8], Failure> {
@@ -147,16 +157,6 @@ package struct PipelineExecution: Sendable {
         options.isSynced = !settings.contains(.notSynced)
         options.isStrict = settings.contains(.strictPush)
         return options
-    }
-}
-
-extension PipelineRequest {
-    /// Pushes begin so: they need not be tried on a reader first.
-    fileprivate var beginsWithWrite: Bool {
-        guard case .batch(let batch)? = requests.first,
-            let sql = batch.steps.first?.statement.text.sql
-        else { return false }
-        return sql == "BEGIN IMMEDIATE"
     }
 }
 

@@ -28,9 +28,28 @@ struct PushBatch {
     static func notesPosition(_ sql: String) -> Bool {
         // Row changes may be long; none of the deployed clients writes a long note.
         guard (64...1024).contains(sql.utf8.count) else { return false }
-        let squeezed = sql.lowercased().filter { !$0.isWhitespace }
-        return squeezed.hasPrefix("insertintoturso_sync_last_change_id(")
-            && squeezed.contains("onconflict(client_id)")
+        let squeezed = squeeze(sql)
+        let beginning = "insertintoturso_sync_last_change_id(".utf8
+        let conflict = Array("onconflict(client_id)".utf8)
+        guard squeezed.starts(with: beginning) else { return false }
+        return (beginning.count...max(beginning.count, squeezed.count - conflict.count)).contains {
+            squeezed[$0...].starts(with: conflict)
+        }
+    }
+
+    /// In lower case and without white space, as far as ASCII goes; by bytes, because each push
+    /// asks for it.
+    private static func squeeze(_ sql: String) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(sql.utf8.count)
+        for byte in sql.utf8 {
+            switch byte {
+            case 0x09...0x0D, 0x20: continue
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"): bytes.append(byte | 0x20)
+            default: bytes.append(byte)
+            }
+        }
+        return bytes
     }
 
     private static func position(in arguments: [SQLValue]) -> PushPosition? {

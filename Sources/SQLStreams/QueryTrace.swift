@@ -46,8 +46,10 @@ package struct QueryTrace: Sendable {
     ) -> @Sendable () -> Void {
         let trace = PageReadTrace(maximumPageCount: limits.pageCount)
         database.read(
-            isFresh: true, { connection in completion(pages(of: sql, connection, trace)) },
-            refused: { completion(.failure(.storage($0))) })
+            isFresh: true, { connection in pages(of: sql, connection, trace) },
+            completion: { result in
+                completion(result.mapError { .storage($0) }.flatMap { $0 })
+            })
         return trace.stop
     }
 

@@ -15,17 +15,27 @@ struct StatementCache {
     private static let capacity = 64
 
     private var statements: [String: CompiledStatement] = [:]
+    /// The one that was asked for last: a push asks for it again for each row of a table, and with
+    /// the same string, so that comparing costs nothing.
+    private var last: (sql: String, statement: CompiledStatement)?
     /// For tests: how often a statement was compiled.
     private(set) var compileCount = 0
 
     mutating func statement(
         for sql: String, compile: () throws(StepFailure) -> CompiledStatement
     ) throws(StepFailure) -> CompiledStatement {
-        if let cached = statements[sql] { return cached }
+        if let last, last.sql == sql { return last.statement }
+        if let cached = statements[sql] {
+            last = (sql, cached)
+            return cached
+        }
         let compiled = try compile()
         compileCount += 1
         // Large texts are not repeated, and would only hold memory.
-        if statements.count < Self.capacity, sql.utf8.count <= 65_536 { statements[sql] = compiled }
+        if statements.count < Self.capacity, sql.utf8.count <= 65_536 {
+            statements[sql] = compiled
+            last = (sql, compiled)
+        }
         return compiled
     }
 }

@@ -36,6 +36,11 @@ package struct SQLScript: Sendable {
         return String(decoding: letters.map { $0 & ~0x20 }, as: UTF8.self)
     }
 
+    /// The offset behind the first word of the text, which is `keyword`.
+    package func end(of keyword: String) -> Int {
+        skippingBlanks(from: 0) + keyword.utf8.count
+    }
+
     /// Where the next token that is no semicolon starts. The characters are those of SQLite's tokenizer: a comment that
     /// is not closed runs to the end of the text.
     private func skippingBlanks(from start: Int) -> Int {

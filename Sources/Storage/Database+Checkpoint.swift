@@ -6,7 +6,7 @@ internal import Synchronization
 
 /// Checkpoints: copying the WAL's pages into the main file, on the writer lane.
 ///
-/// The order is what keeps every crash harmless. First the images that snapshots still need are
+/// The order is what keeps every crash harmless. First all commits are flushed. Then the images that snapshots still need are
 /// saved; then the change file takes in all commits, durably; then meta says so, durably; only
 /// then does SQLite write to the main file, and only a complete checkpoint, once meta says that it
 /// was, lets the next commit start the WAL over or SQLite empty it.
@@ -18,20 +18,15 @@ extension Database {
         completion: @escaping @Sendable (Result<CheckpointResult, StorageError>) -> Void
     ) {
         write(
-            { session in
-                do throws(StorageError) {
-                    completion(.success(try session.checkpoint(mode)))
-                } catch {
-                    completion(.failure(error))
-                }
-            }, refused: { completion(.failure($0)) })
+            { session throws(StorageError) in try session.checkpoint(mode) },
+            completion: completion)
     }
 
     /// Call behind every job of the writer.
     func checkpointIfDue() {
         let now = options.monotonicClock.now()
         let due = state.withLock { state in
-            state.closing == nil ? state.schedule.dueMode(state.books.wal, now: now) : nil
+            state.closing == nil ? state.schedule.dueMode(state.wal, now: now) : nil
         }
         // What went wrong is in the log, and the schedule tries again.
         if let due { _ = try? checkpoint(due) }
@@ -41,7 +36,7 @@ extension Database {
     private func setTimerIfNeeded() {
         let now = options.monotonicClock.now()
         let delay = state.withLock { state in
-            state.closing == nil ? state.schedule.timerDelay(state.books.wal, now: now) : nil
+            state.closing == nil ? state.schedule.timerDelay(state.wal, now: now) : nil
         }
         guard let delay else { return }
         // Weak: a database that was closed meanwhile is not kept.
@@ -54,7 +49,7 @@ extension Database {
     /// Has the writer lane look at the schedule after `change`; not if the database is closed.
     private func decideAgain(_ change: (inout CheckpointSchedule) -> Void) {
         state.withLock { change(&$0.schedule) }
-        write({ _ in }, refused: { _ in })
+        write({ _ in }, completion: { (_: Result<Void, StorageError>) in })
     }
 
     /// On the writer lane, outside of a transaction.
@@ -94,13 +89,15 @@ extension Database {
         let isHeldUp = state.withLock { state in
             state.lastCheckpoint = record
             state.schedule.ended(
-                mode, reachedItsEnd: outcome == .complete, state.books.wal, now: now)
-            return outcome == .incomplete && state.schedule.hasWork(state.books.wal)
+                mode, reachedItsEnd: outcome == .complete, state.wal, now: now)
+            return outcome == .incomplete && state.schedule.hasWork(state.wal)
         }
         isCheckpointHeldUp.store(isHeldUp, ordering: .relaxed)
     }
 
     private func runCheckpoint(_ mode: CheckpointMode) throws -> CheckpointResult {
+        // First, because what follows speaks of commits and lets go of the WAL they are in.
+        try flushPending()
         let recorded = changeFile.newestCommit
         let (plan, changes, head) = state.withLock { state in
             let plan = state.books.prepareCheckpoint(historyLimits, now: options.clock())
@@ -194,12 +191,6 @@ extension Database {
         let all = state.withLock { $0.books.changes.changes(after: CommitNumber(0)) }
         precondition(head == metaFile.meta.recordedCommit, "a commit came between")
         try changeFile.rewrite(all, upTo: head)
-    }
-}
-
-extension DatabaseState {
-    fileprivate var wal: CheckpointSchedule.WAL {
-        .init(lastFrame: Int(lastFrame), pendingCount: walFrameCount)
     }
 }
 

@@ -190,6 +190,8 @@ extension Database {
     }
 
     func rollGeneration() throws(StorageError) -> FrameGeneration {
+        // The tip becomes the base of the next one.
+        try flushPending()
         try archiveFrames()
         let result = generationFiles.withLock { files -> Result<Void, StorageError> in
             let (old, new) = state.withLock { state -> (FrameLedger?, FrameLedger?) in

@@ -30,10 +30,13 @@ extension Database {
     /// Runs `job` with the transaction that `hold` stands for, ahead of all who wait for the writer.
     /// The job ends the transaction, or holds the writer again.
     ///
-    /// - Parameter refused: called instead if the database is closing, which ended the transaction.
-    package func resume(
-        _ hold: WriterHold, _ job: @escaping @Sendable (WriterSession) -> Void,
-        refused: (StorageError) -> Void
+    /// - Parameters:
+    ///   - refused: called instead if the database is closing, which ended the transaction.
+    ///   - completion: as of `write`.
+    package func resume<Value: Sendable>(
+        _ hold: WriterHold, _ job: @escaping @Sendable (WriterSession) -> Value,
+        refused: (StorageError) -> Void,
+        completion: @escaping @Sendable (Result<Value, StorageError>) -> Void
     ) {
         let refusal = state.withLock { state -> StorageError? in
             guard state.heldWriter?.number == hold.number else {
@@ -46,7 +49,7 @@ extension Database {
             return nil
         }
         if let refusal { return refused(refusal) }
-        writerLane.resume { [self] in perform(job) }
+        writerLane.resume { [self] in perform(job, completion: completion) }
     }
 
     fileprivate func hold(
@@ -69,7 +72,9 @@ extension Database {
 
     /// Rolls back the transaction of a hold that nobody can use any more.
     func end(_ held: HeldWriter) {
-        writerLane.resume { [self] in perform { try? $0.connection.execute("ROLLBACK") } }
+        writerLane.resume { [self] in
+            perform({ try? $0.connection.execute("ROLLBACK") }, completion: { _ in })
+        }
         held.whenClosed()
     }
 }

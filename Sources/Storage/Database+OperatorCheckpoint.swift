@@ -9,15 +9,11 @@ extension Database {
         completion: @escaping @Sendable (Result<CheckpointResult, StorageError>) -> Void
     ) {
         write(
-            { [self] session in
-                do throws(StorageError) {
-                    if mode == .restart || mode == .truncate, frameGeneration?.lastFrame ?? 0 > 0 {
-                        _ = try session.rollGeneration()
-                    }
-                    completion(.success(try session.checkpoint(mode)))
-                } catch {
-                    completion(.failure(error))
+            { [self] session throws(StorageError) in
+                if mode == .restart || mode == .truncate, frameGeneration?.lastFrame ?? 0 > 0 {
+                    _ = try session.rollGeneration()
                 }
-            }, refused: { completion(.failure($0)) })
+                return try session.checkpoint(mode)
+            }, completion: completion)
     }
 }

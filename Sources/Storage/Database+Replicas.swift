@@ -84,12 +84,7 @@ extension Database {
     package func dropReplica(
         _ id: ReplicaID, completion: @escaping @Sendable (Result<Bool, StorageError>) -> Void
     ) {
-        write(
-            { [self] _ in
-                do throws(StorageError) { completion(.success(try drop(id))) } catch {
-                    completion(.failure(error))
-                }
-            }, refused: { completion(.failure($0)) })
+        write({ [self] _ throws(StorageError) in try drop(id) }, completion: completion)
     }
 
     private func drop(_ id: ReplicaID) throws(StorageError) -> Bool {

@@ -1,4 +1,3 @@
-internal import Logging
 internal import Primitives
 package import SQLite
 
@@ -25,60 +24,91 @@ package struct WriterSession {
 
     /// Replaces the connection by a fresh one: a client left settings or temporary tables in it.
     package func replaceConnection() throws(StorageError) { try database.reopenWriter() }
+
+    /// Makes everything durable that was committed so far. For decisions that what is shown must
+    /// bear out; a job that has only committed need not wait for it.
+    package func flush() throws(StorageError) { try database.flushPending() }
+
+    /// The newest commit, which may not be durable yet: for what becomes of this session's own
+    /// transaction only, never to be shown.
+    var tip: CommitNumber { database.state.withLock { $0.commits.tip } }
 }
 
 extension Database {
-    /// Runs `job` as the database's only writer, after all writers that came before.
+    /// Runs `job` as the database's only writer, after all writers that came before, and calls
+    /// `completion` once, with what it returns or throws, when everything is durable that the job
+    /// has committed or could have seen. If that fails, or the database closes first, it gets the
+    /// reason instead.
     ///
-    /// The job leaves no transaction open, unless it holds the writer for it (`WriterSession.hold`).
-    /// It is not called if the database closes first: then `refused` is.
-    package func write(
-        _ job: @escaping @Sendable (WriterSession) -> Void,
-        refused: @escaping @Sendable (StorageError) -> Void
+    /// The job leaves no transaction open, unless it holds the writer for it (`WriterSession.hold`),
+    /// and tells nobody what it saw but by what it returns.
+    ///
+    /// - Parameter refused: called instead of `completion` if the job does not run.
+    package func write<Value: Sendable>(
+        _ job: @escaping @Sendable (WriterSession) throws(StorageError) -> Value,
+        refused: (@Sendable (StorageError) -> Void)? = nil,
+        completion: @escaping @Sendable (Result<Value, StorageError>) -> Void
     ) {
+        let refuse = refused ?? { completion(.failure($0)) }
         let isAccepted = writerLane.submit { [self] in
             if let error = state.withLock({ $0.closing }) {
-                refused(error)
+                refuse(error)
                 return
             }
-            perform(job)
+            perform(job, completion: completion)
         }
-        if !isAccepted { refused(.queueFull(name)) }
+        if !isAccepted { refuse(.queueFull(name)) }
     }
 
     /// On the writer lane.
-    func perform(_ job: (WriterSession) -> Void) {
+    func perform<Value: Sendable>(
+        _ job: (WriterSession) throws(StorageError) -> Value,
+        completion: @escaping @Sendable (Result<Value, StorageError>) -> Void
+    ) {
         isWriterHeld = false
-        job(WriterSession(database: self))
-        guard !isWriterHeld else { return }
-        precondition(writer.isAutocommit, "a job left its transaction open")
-        if !sharedFile.hasFailed { checkpointIfDue() }
-        if sharedFile.hasFailed { failed() }
+        let result = Result { () throws(StorageError) in try job(WriterSession(database: self)) }
+        whenDurable { error in completion(error.map { .failure($0) } ?? result) }
+        if !isWriterHeld {
+            precondition(writer.isAutocommit, "a job left its transaction open")
+            if !sharedFile.hasFailed { checkpointIfDue() }
+            settleFailure()
+        }
+        requestFlush()
     }
 
-    /// Runs `job` with a connection that can only read.
+    /// Runs `job` with a connection that can only read, and calls `completion` once, with what it
+    /// returns, when everything is durable that the job could have seen.
     ///
-    /// - Parameter isFresh: the connection has read nothing yet, and is closed behind the job.
-    package func read(
-        isFresh: Bool = false, _ job: @escaping @Sendable (Connection) -> Void,
-        refused: @escaping @Sendable (StorageError) -> Void
+    /// - Parameters:
+    ///   - isFresh: the connection has read nothing yet, and is closed behind the job.
+    ///   - job: nil if somebody else calls the completion, who was told nothing of the content.
+    ///   - refused: called instead of `completion` if the job does not run.
+    package func read<Value: Sendable>(
+        isFresh: Bool = false, _ job: @escaping @Sendable (Connection) -> Value?,
+        refused: (@Sendable (StorageError) -> Void)? = nil,
+        completion: @escaping @Sendable (Result<Value, StorageError>) -> Void
     ) {
+        let refuse = refused ?? { completion(.failure($0)) }
         let isAccepted = readerLane.submit { [self] in
             do throws(StorageError) {
                 let connection = try takeReader(isFresh: isFresh)
                 let age = ReaderAge(self)
                 connection.setStopCheck(age.stopCheck)
-                job(connection)
+                let value = job(connection)
                 connection.setStopCheck(nil)
                 if isFresh { connection.close() }
                 giveBack(connection)
+                if let value {
+                    whenDurable { error in completion(error.map { .failure($0) } ?? .success(value))
+                    }
+                }
                 readerEnded()
                 if age.wasTooOld { retryCheckpoint() }
             } catch {
-                refused(error)
+                refuse(error)
             }
         }
-        if !isAccepted { refused(.queueFull(name)) }
+        if !isAccepted { refuse(.queueFull(name)) }
     }
 
     private func takeReader(isFresh: Bool) throws(StorageError) -> Connection {
@@ -117,6 +147,8 @@ extension Database {
 
     /// Opens the new connection first, so that the wal-index outlives the old one.
     func reopenWriter() throws(StorageError) {
+        // What a connection finds that has to recover the WAL must be durable.
+        try flushPending()
         let old = writer
         do { writer = try WriterConnection.open(path: path + "/main.db") } catch {
             throw .sqlite(error)
@@ -126,67 +158,10 @@ extension Database {
 
     func beginEpochIfNeeded() throws(StorageError) {
         guard metaFile.meta.epochs.entries.last?.epoch != epoch else { return }
+        // Without its epoch nothing was committed, so the head is the tip.
         let head = state.withLock { $0.books.head }
         try metaFile.update(for: .metaEpoch) { $0.epochs.begin(epoch, after: head) }
         state.withLock { $0.books.begin(epoch) }
-    }
-
-    /// SQLite has committed and flushed a transaction: it becomes visible to pulls.
-    func committed(_ commit: WALRecorder.Commit) {
-        precondition(
-            metaFile.meta.epochs.entries.last?.epoch == epoch, "a commit without its epoch")
-        let waiters = state.withLock { state -> [Waiter] in
-            if let salts = commit.newSalts {
-                walSalts = salts
-                walBase = state.books.head
-                state.books.walStartedOver()
-            }
-            state.books.append(pages: commit.pages, databaseSize: commit.databaseSize)
-            defer { state.waiters = [:] }
-            return Array(state.waiters.values)
-        }
-        // Answering them is not the writer's work.
-        if !waiters.isEmpty { workers.submit { for waiter in waiters { waiter.wake() } } }
-    }
-
-    /// A write or flush failed. Nothing that follows the last good commit may be trusted, not
-    /// even if it can be read: the tail of the WAL is cut off and the database closed. The next
-    /// request opens it again, with all the checks of a start.
-    func failed() {
-        logger.error("database_failed", [("database", name.text)])
-        beginClosing(.databaseFailed(name))
-        do throws(StorageError) { try cutOffWALTail() } catch {
-            state.withLock { $0.mustStayClosed = true }
-            logger.error("wal_truncation_failed", [("database", name.text), ("error", "\(error)")])
-        }
-        // If that fails, too, the lineage breaks at worst.
-        try? recordSpentWAL()
-    }
-
-    /// A checkpoint came to its end, and recording that failed; then SQLite may have begun to start
-    /// the WAL over, and left a header that is torn.
-    private func recordSpentWAL() throws(StorageError) {
-        guard state.withLock({ $0.books.walFrameCount }) == 0 else { return }
-        try metaFile.update(for: .metaCheckpointEnds) { $0.isWALSpent = true }
-    }
-
-    private func cutOffWALTail() throws(StorageError) {
-        // All frames of a WAL that starts over are in the main file.
-        let lastFrame = recorder.hasOnlyNewHeader ? 0 : state.withLock { $0.books.lastFrame }
-        let end = WALScanner.pageOffset(frame: lastFrame + 1) - Int64(WALScanner.frameHeaderSize)
-        guard try walFile.size() > end else { return }
-        try walFile.truncate(to: end, for: .failedCommit)
-        if lastFrame == 0 {
-            // Written again, because its flush may be what failed. And SQLite takes a file that
-            // is no longer than a header for none, and would draw salts that do not follow.
-            var header = [UInt8](repeating: 0, count: WALScanner.headerSize)
-            let size = header.count
-            try walFile.readBytes(into: &header, at: 0)
-            try walFile.write(header, at: 0, for: .failedCommit)
-            try walFile.truncate(
-                to: Int64(size + WALScanner.frameSize), for: .failedCommit)
-        }
-        try walFile.synchronize(for: .failedCommit)
     }
 
     /// Changes the options an operator sets for this database; durable when `completion` is
@@ -199,28 +174,26 @@ extension Database {
         completion: @escaping @Sendable (Result<SettingsOutcome, StorageError>) -> Void
     ) {
         write(
-            { [self] session in completion(applySettings(change, session)) },
-            refused: { completion(.failure($0)) })
+            { [self] session throws(StorageError) in try applySettings(change, session) },
+            completion: completion)
     }
 
     private func applySettings(
         _ change: (inout Meta.Settings, Connection) throws(SQLiteError) -> [String],
         _ session: WriterSession
-    ) -> Result<SettingsOutcome, StorageError> {
+    ) throws(StorageError) -> SettingsOutcome {
+        // They are durable at once, so what they were judged by has to be.
+        try flushPending()
         var settings = metaFile.meta.settings
         do throws(SQLiteError) {
             let objections = try change(&settings, session.connection)
-            guard objections.isEmpty else { return .success(.refused(objections)) }
+            guard objections.isEmpty else { return .refused(objections) }
         } catch {
-            return .failure(.sqlite(error))
+            throw .sqlite(error)
         }
-        do throws(StorageError) {
-            try metaFile.update(for: .metaSettings) { $0.settings = settings }
-        } catch {
-            return .failure(error)
-        }
+        try metaFile.update(for: .metaSettings) { $0.settings = settings }
         settingsCache.store(settings.rawValue, ordering: .releasing)
-        return .success(.changed(settings))
+        return .changed(settings)
     }
 }
 

@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Execution
 internal import Glibc
 internal import Logging
@@ -12,14 +13,24 @@ internal import Synchronization
 /// (https://www.sqlite.org/wal.html#walresetbug). Snapshots read the files directly and wait for
 /// neither.
 ///
-/// `Database+Writing`, `+Holding`, `+Checkpoint`, `+Reading` and `+Waiting` have the rest.
+/// `Database+Writing`, `+Holding`, `+Flushing`, `+Failing`, `+Checkpoint`, `+Reading` and `+Waiting`
+/// have the rest.
 package final class Database: @unchecked Sendable {
     // @unchecked: `state` is guarded by its mutex; what is marked "writer lane" is used by the
     // one job that runs there; the rest never changes after `open`.
 
     /// What the mutex guards.
     struct Shared {
+        /// Holds what is durable, and nothing else.
         var books: DatabaseState
+        /// What is written and not durable yet.
+        var commits: CommitQueue<WALRecorder.Commit, Answer>
+        /// Frames of the commits in `commits`.
+        var pendingFrameCount = 0
+        /// SQLite started its WAL over, and no commit behind that is durable.
+        var hasFreshWAL = false
+        /// The writer lane waits for the flush that runs.
+        var flushWaiter: DispatchSemaphore?
         var waiters: [UInt64: Waiter] = [:]
         var nextWaiter: UInt64 = 0
         var idleReaders: [Connection] = []
@@ -37,6 +48,9 @@ package final class Database: @unchecked Sendable {
         var schedule: CheckpointSchedule
         var lastCheckpoint: CheckpointRecord?
     }
+
+    /// Called when something is durable, or with the reason why it never will be.
+    typealias Answer = @Sendable (StorageError?) -> Void
 
     struct Waiter {
         let commit: CommitNumber
@@ -79,6 +93,7 @@ package final class Database: @unchecked Sendable {
     package let rejectedChanges: RejectedChangeLog
     var walSalts: Meta.WALSalts?
     var walBase: CommitNumber
+    var isFailureSettled = false
 
     /// Opens a database's folder; see `DatabaseOpening` for what happens to what a crash left.
     init(
@@ -93,7 +108,9 @@ package final class Database: @unchecked Sendable {
         self.logger = logger
         self.epoch = epoch
         self.workers = workers
-        writerLane = Lane(pool: workers, limit: options.queueLimit)
+        let flusher = WeakFlusher()
+        writerLane = Lane(
+            pool: workers, limit: options.queueLimit, whenLeft: { flusher.database?.flush() })
         readerLane = Lane(pool: workers, width: options.readerCount, limit: options.queueLimit)
         sharedFile = opening.sharedFile
         mainFile = opening.mainFile
@@ -111,15 +128,16 @@ package final class Database: @unchecked Sendable {
         settingsCache = Atomic(opening.metaFile.meta.settings.rawValue)
         state = Mutex(
             Shared(
-                books: opening.books,
+                books: opening.books, commits: CommitQueue(head: opening.books.head),
                 schedule: CheckpointSchedule(
                     tiers: .init(
                         truncateFrameCount: options.truncatePageCount,
                         minimumFrameCount: options.minCheckpointPageCount,
                         interval: options.checkpointInterval), now: options.monotonicClock.now())))
         let lastFrame = state.withLock { $0.books.lastFrame }
-        recorder.begin(lastFrame: lastFrame) { [unowned self] commit in committed(commit) }
+        recorder.begin(lastFrame: lastFrame) { [unowned self] in take($0) }
         sharedFile.observer = recorder
+        flusher.database = self
     }
 
     package var settings: Meta.Settings {
@@ -163,6 +181,7 @@ package final class Database: @unchecked Sendable {
     func close(reason: StorageError, completion: @escaping @Sendable () -> Void) {
         beginClosing(reason)
         writerLane.submitAlways { [self] in
+            settle()
             let readers = state.withLock { state -> [Connection] in
                 defer { state.idleReaders = [] }
                 return state.idleReaders
@@ -203,4 +222,10 @@ package final class Database: @unchecked Sendable {
 
     var isClosing: Bool { state.withLock { $0.closing != nil } }
     var mustStayClosed: Bool { state.withLock { $0.mustStayClosed } }
+}
+
+/// Lets the writer lane, which is made before its database, flush it.
+private final class WeakFlusher: @unchecked Sendable {
+    // @unchecked: set once, before the lane gets its first job.
+    weak var database: Database?
 }

@@ -52,14 +52,18 @@ extension Database {
 
     /// Changes of pushes that SQLite refused while the rest of their transaction committed.
     package func rejectedEntries() -> [RejectedChangeLog.Entry] {
-        let (epochs, head) = state.withLock { ($0.books.epochs, $0.books.head) }
+        rejectedEntries(upTo: state.withLock { $0.books.head })
+    }
+
+    func rejectedEntries(upTo newest: CommitNumber) -> [RejectedChangeLog.Entry] {
+        let epochs = state.withLock { $0.books.epochs }
         return rejectedChanges.entries { epoch, commit in
             // One that is not in the table was pruned, and its commits lie before all others; or
             // it made no commit before its process died.
             guard epochs.entries.contains(where: { $0.epoch == epoch }) else {
                 return epochs.entries.first.map { commit <= $0.start } ?? true
             }
-            return epochs.knows(commit, in: epoch, head: head)
+            return epochs.knows(commit, in: epoch, head: newest)
         }
     }
 }

@@ -68,7 +68,7 @@ extension DatabaseStore {
             switch state.entries[name] {
             case nil, .reserved: return .failure(.unknownDatabase(name))
             case .opening, .closing: return .failure(.databaseBusy(name))
-            case .closed:
+            case .closed, .failed:
                 state.entries[name] = .reserved
                 transitions.enter()
                 return .success(nil)

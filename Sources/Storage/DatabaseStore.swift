@@ -27,6 +27,9 @@ package final class DatabaseStore: Sendable {
         case open(OpenDatabase)
         /// A worker closes it; whoever comes meanwhile waits until it can be opened again.
         case closing(waiting: [Completion])
+        /// The end of its WAL is in doubt, and could not be cut off: until a restart nobody may
+        /// open it.
+        case failed
         /// Being made or removed: not to be found, and the name is taken.
         case reserved
     }
@@ -156,6 +159,7 @@ package final class DatabaseStore: Sendable {
             guard !state.isClosed else { return .failed(.closed) }
             switch state.entries[name] {
             case nil, .reserved: return .failed(.unknownDatabase(name))
+            case .failed: return .failed(.databaseFailed(name))
             case .closed:
                 state.entries[name] = .opening(waiting: [completion])
                 transitions.enter()
@@ -169,9 +173,9 @@ package final class DatabaseStore: Sendable {
             case .open(var open):
                 if open.database.isClosing {
                     // A write failed: open it afresh, once nobody uses it any more.
-                    guard open.leaseCount == 0, !open.database.mustStayClosed else {
-                        return .failed(.databaseFailed(name))
-                    }
+                    guard open.leaseCount == 0 else { return .failed(.databaseFailed(name)) }
+                    // Numbers of commits that were lost are used again, under another name.
+                    state.epochs[name] = nil
                     state.entries[name] = .closing(waiting: [completion])
                     transitions.enter()
                     state.openCount -= 1
@@ -254,8 +258,7 @@ package final class DatabaseStore: Sendable {
         let victim = state.withLock { state -> Database? in
             guard state.openCount > options.openDatabaseLimit, !state.isClosed else { return nil }
             var oldest: OpenDatabase?
-            for case .open(let open) in state.entries.values
-            where open.leaseCount == 0 && !open.database.mustStayClosed {
+            for case .open(let open) in state.entries.values where open.leaseCount == 0 {
                 if open.lastUse < oldest?.lastUse ?? .max { oldest = open }
             }
             guard let oldest else { return nil }
@@ -269,21 +272,25 @@ package final class DatabaseStore: Sendable {
 
     /// Closes a database whose entry is `.closing`, then opens it again if somebody waits.
     private func close(_ database: Database) {
+        let name = database.name
         database.close(reason: .closed) {
-            let mustOpen = self.state.withLock { state -> Bool in
-                guard case .closing(let waiting) = state.entries[database.name] else {
+            let waiting = self.state.withLock { state -> [Completion] in
+                guard case .closing(let waiting) = state.entries[name] else {
                     preconditionFailure("a database was closed twice")
                 }
-                state.entries[database.name] =
-                    waiting.isEmpty ? .closed : .opening(waiting: waiting)
-                return !waiting.isEmpty
+                if database.mustStayClosed {
+                    state.entries[name] = .failed
+                } else {
+                    state.entries[name] = waiting.isEmpty ? .closed : .opening(waiting: waiting)
+                }
+                return waiting
             }
             // Opening it again belongs to the same transition.
-            if mustOpen {
-                self.workers.submit { self.open(database.name) }
-            } else {
-                self.transitions.leave()
+            if !waiting.isEmpty, !database.mustStayClosed {
+                return self.workers.submit { self.open(name) }
             }
+            self.transitions.leave()
+            for completion in waiting { completion(.failure(.databaseFailed(name))) }
         }
     }
 

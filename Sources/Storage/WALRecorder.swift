@@ -11,6 +11,16 @@ internal import SQLite
 /// A transaction that spills its cache and rolls back leaves frames in here, too; the next one
 /// writes over them at the same numbers. Used under SQLite's write lock only.
 final class WALRecorder: WALWriteObserver {
+    /// What becomes known of a write transaction, in this order.
+    enum Event {
+        /// Its commit is in the file, and readers see it from now on.
+        case shows
+        /// Each commit, once; usually one.
+        case committed(Commit)
+        /// Behind `shows` only.
+        case ended
+    }
+
     struct Commit {
         let pages: [UInt32]
         let databaseSize: UInt32
@@ -25,20 +35,21 @@ final class WALRecorder: WALWriteObserver {
 
     /// Pages of the frames after `takenFrame`.
     private var pages: [UInt32] = []
-    /// Commit frames after `takenFrame`, ascending. Not every one becomes a commit: the flush
-    /// behind it may fail.
+    /// Commit frames after `takenFrame`, ascending. Not every one becomes a commit: what follows
+    /// in its transaction may fail.
     private var ends: [End] = []
     /// The last frame of the newest commit that was handed over.
     private var takenFrame: UInt32 = 0
     private var newSalts: Meta.WALSalts?
-    private var handOver: ((Commit) -> Void)?
+    private var isShowing = false
+    private var tell: ((Event) -> Void)?
 
     /// - Parameters:
     ///   - lastFrame: the last committed frame in the WAL now.
-    ///   - handOver: gets each commit, once, in order.
-    func begin(lastFrame: UInt32, handOver: @escaping (Commit) -> Void) {
+    ///   - tell: called on the thread that writes.
+    func begin(lastFrame: UInt32, tell: @escaping (Event) -> Void) {
         takenFrame = lastFrame
-        self.handOver = handOver
+        self.tell = tell
     }
 
     /// The WAL started over, and no commit in it is known yet.
@@ -57,7 +68,10 @@ final class WALRecorder: WALWriteObserver {
         while pages.count <= index { pages.append(0) }
         pages[index] = page
         while let last = ends.last, last.lastFrame >= number { ends.removeLast() }
-        if databaseSize != 0 { ends.append(End(lastFrame: number, databaseSize: databaseSize)) }
+        guard databaseSize != 0 else { return }
+        ends.append(End(lastFrame: number, databaseSize: databaseSize))
+        isShowing = true
+        tell?(.shows)
     }
 
     func walWriteEnds(lastFrame: UInt32) {
@@ -70,8 +84,10 @@ final class WALRecorder: WALWriteObserver {
             pages.removeFirst(count)
             takenFrame = end.lastFrame
             newSalts = nil
-            handOver?(commit)
+            tell?(.committed(commit))
         }
+        if isShowing { tell?(.ended) }
+        isShowing = false
         precondition(lastFrame <= takenFrame, "a commit went unseen")
     }
 }

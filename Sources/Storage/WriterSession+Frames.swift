@@ -27,7 +27,7 @@ extension WriterSession {
     }
 
     /// Makes frames from a client the newest commits: appends them to the WAL with our own salts
-    /// and checksums, and shows them to all connections once they are durable.
+    /// and checksums. They become durable with this session's other commits.
     ///
     /// The caller has proven that they leave a sound database.
     ///
@@ -50,7 +50,7 @@ extension WriterSession {
             {
                 throw error
             }
-            database.sharedFile.framesFailed()
+            database.sharedFile.noteFailure()
             throw error
         }
         database.sharedFile.publishFrames(
@@ -82,7 +82,6 @@ private struct WALFrameWriter {
         checksum = head.checksum
     }
 
-    /// Durable when it returns.
     mutating func write(_ frames: [WALFrame]) throws(StorageError) {
         if head.lastFrame == 0 { try writeHeader() }
         var number = head.lastFrame
@@ -100,7 +99,6 @@ private struct WALFrameWriter {
             }
             done += part.count
         }
-        try file.synchronize(for: .pushedCommit)
     }
 
     /// Flushed before any frame: frames of the WAL's former life must not count any more when new

@@ -17,8 +17,9 @@ extension WriterSession {
     package func recordRejected(
         _ entries: [RejectedChangeLog.Entry]
     ) throws(StorageError) -> PendingRejectedChanges {
-        let next = database.state.withLock { $0.books.head.next }
-        let listed = Set(database.rejectedEntries().map(\.key))
+        // Both count what is not durable yet: if that is lost, so is this transaction.
+        let next = tip.next
+        let listed = Set(database.rejectedEntries(upTo: tip).map(\.key))
         let new = entries.filter { !listed.contains($0.key) }
         try database.rejectedChanges.append(new, epoch: database.epoch, commit: next)
         database.logger.warning(
@@ -28,17 +29,17 @@ extension WriterSession {
     }
 
     /// The transaction ended. Entries of one that committed stay: they name its commit. One that
-    /// committed without changing anything made no commit, so its entries name the head instead.
+    /// committed without changing anything made no commit, so its entries name the tip instead.
     package func resolveRejected(_ pending: PendingRejectedChanges, committed: Bool) {
         do throws(StorageError) {
             guard committed else {
                 try database.rejectedChanges.remove(pending.entries.map(\.key))
                 return
             }
-            let head = database.head.revision
-            guard head.commit < pending.commit else { return }
+            guard tip < pending.commit else { return }
+            let (epochs, tip) = (database.state.withLock { $0.books.epochs }, tip)
             try database.rejectedChanges.append(
-                pending.entries, epoch: head.epoch, commit: head.commit)
+                pending.entries, epoch: epochs.epoch(of: tip) ?? database.epoch, commit: tip)
         } catch {
             database.logger.error(
                 "rejected_log_failed", [("database", database.name.text), ("error", "\(error)")])

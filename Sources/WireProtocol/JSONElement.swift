@@ -1,4 +1,5 @@
 internal import CSimdJSON
+internal import Glibc
 
 /// A value in a `JSONDocument`; keeps the document alive. Each accessor answers nil for a value of
 /// another kind: text is never taken for a number, nor the other way round.
@@ -65,8 +66,8 @@ internal import CSimdJSON
     /// Whether this is the string `text`; allocates nothing.
     package func equals(_ text: StaticString) -> Bool {
         unsafe withUTF8 { bytes in
-            unsafe bytes.elementsEqual(
-                UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+            unsafe bytes.count == text.utf8CodeUnitCount
+                && (bytes.isEmpty || memcmp(bytes.baseAddress!, text.utf8Start, bytes.count) == 0)
         } ?? false
     }
 

@@ -34,6 +34,14 @@ extension JSONWriter {
         if let lastInsertRowID { decimalString(lastInsertRowID) } else { null() }
     }
 
+    /// Closes the array of rows, and appends the same.
+    mutating func endRows(affectedRowCount: UInt64, lastInsertRowID: Int64?) {
+        bridge(#"],"affected_row_count":"#)
+        integer(affectedRowCount)
+        bridge(#","last_insert_rowid":"#)
+        if let lastInsertRowID { decimalString(lastInsertRowID) } else { null() }
+    }
+
     // MARK: values
 
     mutating func append(_ value: SQLValue) {

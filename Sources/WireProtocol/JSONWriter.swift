@@ -40,6 +40,11 @@ package struct JSONWriter {
         appendLiteral(opening, quoted: false)
         needsComma = false
     }
+    /// Goes on with JSON from behind a value up to the place of another one, commas included.
+    package mutating func bridge(_ text: StaticString) {
+        needsComma = false
+        appendLiteral(text, quoted: false)
+    }
     package mutating func endObject() { close(UInt8(ascii: "}")) }
     /// Ends an object and its line; the next one is no neighbour of it.
     package mutating func endLine() {
@@ -69,7 +74,11 @@ package struct JSONWriter {
     /// A JSON number.
     package mutating func integer(_ value: some BinaryInteger) {
         separate()
-        bytes.append(contentsOf: String(value).utf8)
+        if let small = UInt8(exactly: value), small < 10 {
+            bytes.append(UInt8(ascii: "0") + small)
+        } else {
+            bytes.append(contentsOf: String(value).utf8)
+        }
         needsComma = true
     }
 
@@ -86,7 +95,15 @@ package struct JSONWriter {
     /// doubles.
     package mutating func decimalString(_ value: Int64) {
         beginString()
-        bytes.append(contentsOf: String(value).utf8)
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        var (rest, count) = (value.magnitude, 1)
+        while rest >= 10 { (rest, count) = (rest / 10, count + 1) }
+        bytes.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: count))
+        rest = value.magnitude
+        for index in (bytes.count - count..<bytes.count).reversed() {
+            bytes[index] += UInt8(rest % 10)
+            rest /= 10
+        }
         endString()
     }
 

@@ -21,8 +21,16 @@ package struct PipelineResponseWriter {
         case sequence, storeSQL, closeSQL, close
     }
 
-    private enum Place: Equatable {
-        case betweenRequests, execute, executed, batch, statement, row
+    /// One place, or the places from which another one can be entered.
+    private struct Place: OptionSet {
+        let rawValue: UInt8
+
+        static let betweenRequests = Place(rawValue: 1)
+        static let execute = Place(rawValue: 2)
+        static let executed = Place(rawValue: 4)
+        static let batch = Place(rawValue: 8)
+        static let statement = Place(rawValue: 16)
+        static let row = Place(rawValue: 32)
     }
 
     private var json: JSONWriter
@@ -64,7 +72,7 @@ package struct PipelineResponseWriter {
         return json.bytes
     }
 
-    private mutating func enter(_ next: Place, from expected: Place...) {
+    private mutating func enter(_ next: Place, from expected: Place) {
         precondition(expected.contains(place), "\(next) cannot follow \(place)")
         place = next
     }
@@ -167,7 +175,7 @@ extension PipelineResponseWriter {
 
     /// Forgets the open request, so that it can be answered from its beginning.
     package mutating func abandonRequest() {
-        enter(.betweenRequests, from: .execute, .executed, .batch, .statement, .row)
+        enter(.betweenRequests, from: [.execute, .executed, .batch, .statement, .row])
         json.rollBack(to: requestStart)
         isInBatch = false
     }
@@ -196,6 +204,8 @@ extension PipelineResponseWriter {
     package mutating func beginStatement(columns: [ResultColumn]) {
         enter(.statement, from: isInBatch ? .batch : .execute)
         statementStart = json.mark
+        // Most statements of a push have no columns.
+        guard !columns.isEmpty else { return json.beginObject(opening: #"{"cols":[],"rows":["#) }
         json.beginObject()
         json.append(columns: columns)
         json.key("rows")
@@ -204,10 +214,8 @@ extension PipelineResponseWriter {
 
     package mutating func endStatement(affectedRowCount: UInt64, lastInsertRowID: Int64?) {
         enter(isInBatch ? .batch : .executed, from: .statement)
-        json.endArray()
-        json.append(affectedRowCount: affectedRowCount, lastInsertRowID: lastInsertRowID)
-        json.key("replication_index")
-        json.null()
+        json.endRows(affectedRowCount: affectedRowCount, lastInsertRowID: lastInsertRowID)
+        json.bridge(#","replication_index":null"#)
         json.endObject()
         if isInBatch { stepFailures.append(nil) }
     }
@@ -223,7 +231,7 @@ extension PipelineResponseWriter {
     package mutating func failStep(_ failure: SQLFailure) {
         precondition(isInBatch, "a step fails in a batch only")
         if place != .batch { json.rollBack(to: statementStart) }
-        enter(.batch, from: .batch, .statement, .row)
+        enter(.batch, from: [.batch, .statement, .row])
         json.null()
         stepFailures.append(failure)
     }

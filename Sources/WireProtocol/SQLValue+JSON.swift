@@ -47,12 +47,12 @@ extension SQLValue {
     /// `-` and digits; nil for anything else and for what does not fit.
     private static func decimal(_ text: UnsafeRawBufferPointer) -> Int64? {
         let isNegative = unsafe text.first == UInt8(ascii: "-")
-        let digits = unsafe isNegative ? text.dropFirst() : text[...]
-        guard unsafe !digits.isEmpty else { return nil }
+        let start = isNegative ? 1 : 0
+        guard text.count > start else { return nil }
         // Counted below zero, where the smallest value has its place.
         var value: Int64 = 0
-        for index in unsafe digits.indices {
-            let digit = unsafe digits[index]
+        for index in start..<text.count {
+            let digit = unsafe text[index]
             guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
             let (product, overflowed) = value.multipliedReportingOverflow(by: 10)
             let (sum, underflowed) = product.subtractingReportingOverflow(

@@ -45,16 +45,15 @@ final class ReplicaPullTests: XCTestCase {
     }
 
     private func execute(_ sql: String, _ lease: DatabaseLease) throws {
-        let answer = Answer<Result<Void, any Error>>()
+        let answer = Answer<Result<Result<Void, any Error>, StorageError>>()
         lease.database.write(
             { session in
-                answer.give(
-                    Result {
-                        try session.prepareToWrite()
-                        try session.connection.execute(sql)
-                    })
-            }, refused: { answer.give(.failure($0)) })
-        try answer.wait().get()
+                Result {
+                    try session.prepareToWrite()
+                    try session.connection.execute(sql)
+                }
+            }, completion: { answer.give($0) })
+        try answer.wait().get().get()
     }
 
     private func stream(

@@ -122,16 +122,14 @@ final class CheckpointTests: XCTestCase {
     func testATransactionIsNoPlaceForACheckpoint() throws {
         let fixture = try makeFixture()
         defer { fixture.tearDown() }
-        let box = Box<Result<CheckpointResult, StorageError>>()
-        try fixture.acquire().database.write(
-            { session in
-                try? session.connection.execute("BEGIN")
+        let database = try fixture.acquire().database
+        XCTAssertThrowsError(
+            try fixture.write(database) { session in
+                try session.connection.execute("BEGIN")
                 defer { try? session.connection.execute("ROLLBACK") }
-                do throws(StorageError) {
-                    box.set(.success(try session.checkpoint(.passive)))
-                } catch { box.set(.failure(error)) }
-            }, refused: { box.set(.failure($0)) })
-        XCTAssertThrowsError(try box.wait().get()) { error in
+                return try session.checkpoint(.passive)
+            }
+        ) { error in
             guard case StorageError.sqlite(let error)? = error as? StorageError else {
                 return XCTFail("\(error)")
             }
@@ -373,11 +371,7 @@ extension StorageFixture {
 
     /// What a client that left settings behind brings about.
     func replaceWriter() throws {
-        let box = Box<Result<Void, any Error>>()
-        try acquire().database.write(
-            { session in box.set(Result { try session.replaceConnection() }) },
-            refused: { box.set(.failure($0)) })
-        try box.wait().get()
+        try write(acquire().database) { try $0.replaceConnection() }
     }
 
     /// Asks again and again for what shows in answers only.

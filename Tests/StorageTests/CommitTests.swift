@@ -40,16 +40,10 @@ final class CommitTests: XCTestCase {
 
     private func write(_ body: @escaping @Sendable (Connection) throws -> Void) throws {
         let lease = try fixture.acquire()
-        let box = Box<Result<Void, any Error>>()
-        lease.database.write(
-            { session in
-                box.set(
-                    Result {
-                        try session.prepareToWrite()
-                        try body(session.connection)
-                    })
-            }, refused: { box.set(.failure($0)) })
-        try box.wait().get()
+        try fixture.write(lease.database) { session in
+            try session.prepareToWrite()
+            try body(session.connection)
+        }
         fixture.drainWriter(lease.database)
     }
 
@@ -155,19 +149,13 @@ final class CommitTests: XCTestCase {
         try fixture.execute("VACUUM")
         XCTAssertEqual(try headCommit(), before + 1)
         let lease = try fixture.acquire()
-        let box = Box<Result<Void, any Error>>()
-        lease.database.write(
-            { session in
-                box.set(
-                    Result {
-                        try session.prepareToWrite()
-                        try session.connection.execute("CREATE TEMP TABLE x (a)")
-                        try session.replaceConnection()
-                        XCTAssertThrowsError(try session.connection.execute("SELECT * FROM x"))
-                        try session.connection.execute("INSERT INTO t (v) VALUES (1)")
-                    })
-            }, refused: { box.set(.failure($0)) })
-        try box.wait().get()
+        try fixture.write(lease.database) { session in
+            try session.prepareToWrite()
+            try session.connection.execute("CREATE TEMP TABLE x (a)")
+            try session.replaceConnection()
+            XCTAssertThrowsError(try session.connection.execute("SELECT * FROM x"))
+            try session.connection.execute("INSERT INTO t (v) VALUES (1)")
+        }
         XCTAssertEqual(try headCommit(), before + 2)
         try checkHead()
     }

@@ -34,7 +34,7 @@ enum CrashPoints {
 
     private static let frameSync = [
         "write pushed WAL header", "flush pushed WAL header", "write pushed frames",
-        "flush pushed commit", "write frames", "flush frames", "cut new frames", "flush new frames",
+        "write frames", "flush frames", "cut new frames", "flush new frames",
         "cut unrecorded frames", "remove forgotten frames", "write generations",
         "flush generations", "cut failed generations", "remove generations rewrite",
         "write generations rewrite", "flush generations rewrite", "rename generations rewrite",

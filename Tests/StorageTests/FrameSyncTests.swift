@@ -113,27 +113,11 @@ final class FrameSyncTests: XCTestCase {
     }
 
     private func push(_ frames: [WALFrame], _ fixture: StorageFixture) throws {
-        let box = Box<Result<Void, StorageError>>()
-        try database(fixture).write(
-            { session in
-                do throws(StorageError) {
-                    box.set(.success(try session.apply(frames)))
-                } catch {
-                    box.set(.failure(error))
-                }
-            }, refused: { box.set(.failure($0)) })
-        try box.wait().get()
+        try fixture.write(database(fixture)) { try $0.apply(frames) }
     }
 
     private func roll(_ fixture: StorageFixture) throws -> FrameGeneration {
-        let box = Box<Result<FrameGeneration, StorageError>>()
-        try database(fixture).write(
-            { session in
-                do throws(StorageError) { box.set(.success(try session.rollGeneration())) } catch {
-                    box.set(.failure(error))
-                }
-            }, refused: { box.set(.failure($0)) })
-        return try box.wait().get()
+        try fixture.write(database(fixture)) { try $0.rollGeneration() }
     }
 
     private func checkSame(

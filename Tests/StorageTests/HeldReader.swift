@@ -14,7 +14,7 @@ final class HeldReader {
     init(_ database: Database, _ sql: String) throws {
         let started = Box<Result<Void, any Error>>()
         database.read(
-            { [release, outcome] connection in
+            { [release, outcome] connection -> Void? in
                 do {
                     let statement = try connection.prepare(sql)
                     _ = try statement.step()
@@ -26,8 +26,10 @@ final class HeldReader {
                     started.set(.failure(error))
                     outcome.set((error, connection.isStopped))
                 }
+                return nil
             },
-            refused: { [outcome] error in
+            completion: { [outcome] result in
+                guard case .failure(let error) = result else { return }
                 started.set(.failure(error))
                 outcome.set((error, false))
             })

@@ -37,28 +37,26 @@ final class HoldingTests: XCTestCase {
     }
 
     private func begin(_ sql: String, closed: Box<Void> = Box()) throws -> WriterHold {
-        let box = Box<Held>()
+        let box = Box<Result<Held, StorageError>>()
         lease.database.write(
-            { box.set(Self.step("BEGIN; " + sql, $0, closed: closed)) },
-            refused: { box.set(.failure($0)) })
-        return try box.wait().get()
+            { Self.step("BEGIN; " + sql, $0, closed: closed) }, completion: { box.set($0) })
+        return try box.wait().get().get()
     }
 
     private func goOn(_ hold: WriterHold, _ sql: String) throws -> WriterHold {
-        let box = Box<Held>()
+        let box = Box<Result<Held, StorageError>>()
         lease.database.resume(
-            hold, { box.set(Self.step(sql, $0, closed: Box())) },
-            refused: { box.set(.failure($0)) })
-        return try box.wait().get()
+            hold, { Self.step(sql, $0, closed: Box()) }, refused: { box.set(.failure($0)) },
+            completion: { box.set($0) })
+        return try box.wait().get().get()
     }
 
     private func end(_ hold: WriterHold, _ sql: String) throws {
-        let box = Box<Result<Void, any Error>>()
+        let box = Box<Result<Result<Void, any Error>, StorageError>>()
         lease.database.resume(
-            hold,
-            { session in box.set(Result { try session.connection.execute(sql) }) },
-            refused: { box.set(.failure($0)) })
-        try box.wait().get()
+            hold, { session in Result { try session.connection.execute(sql) } },
+            refused: { box.set(.failure($0)) }, completion: { box.set($0) })
+        try box.wait().get().get()
     }
 
     func testNobodySeesItAndNobodyWritesUntilItEnds() throws {
@@ -67,7 +65,8 @@ final class HoldingTests: XCTestCase {
         var hold = try begin("INSERT INTO t (v) SELECT zeroblob(4000) FROM generate_series(1, 50)")
         let order = Counter()
         let (other, checkpoint) = (Box<Int>(), Box<Int>())
-        database.write({ _ in other.set(order.next()) }, refused: { _ in other.set(-1) })
+        database.write(
+            { _ in order.next() }, completion: { other.set((try? $0.get()) ?? -1) })
         database.checkpoint(.truncate) { _ in checkpoint.set(order.next()) }
         for row in 100..<110 { hold = try goOn(hold, "INSERT INTO t VALUES (\(row), 1)") }
         XCTAssertEqual(database.head.revision, before)
@@ -77,6 +76,41 @@ final class HoldingTests: XCTestCase {
         XCTAssertEqual([other.wait(), checkpoint.wait()], [1, 2])
         XCTAssertEqual(database.head.revision.commit, before.commit.next)
         XCTAssertEqual(try fixture.query("SELECT count(*) FROM t"), 60)
+    }
+
+    /// What the same request committed before does not wait for the transaction's end.
+    func testACommitBeforeItIsFlushedAndAcknowledged() throws {
+        let before = lease.database.head.revision
+        let hold = try begin(Self.commitAndBegin)
+        XCTAssertEqual(lease.database.head.revision.commit, before.commit.next)
+        XCTAssertEqual(try fixture.query("SELECT count(*) FROM t"), 1)
+        try end(hold, "ROLLBACK")
+        XCTAssertEqual(lease.database.head.revision.commit, before.commit.next)
+    }
+
+    private static let commitAndBegin =
+        "INSERT INTO t VALUES (1, 1); COMMIT; BEGIN; INSERT INTO t VALUES (2, 2)"
+
+    func testAFlushThatFailsEndsIt() throws {
+        let before = lease.database.head.revision
+        let closed = Box<Void>()
+        let box = Box<Result<Held, StorageError>>()
+        let disk = HeldFlush(fixture.directory)
+        lease.database.write(
+            { Self.step("BEGIN; " + Self.commitAndBegin, $0, closed: closed) },
+            completion: { box.set($0) })
+        disk.awaitBegin()
+        disk.end(.fails(EIO))
+        XCTAssertThrowsError(try box.wait().get()) { error in
+            guard case StorageError.databaseFailed = error else { return XCTFail("\(error)") }
+        }
+        closed.wait()
+        fixture.drainWriter(lease.database)
+        FileOperationHook.handler = nil
+        lease = nil
+        lease = try fixture.acquire()
+        XCTAssertEqual(lease.database.head.revision, before)
+        XCTAssertEqual(try fixture.query("SELECT count(*) FROM t"), 0)
     }
 
     func testClosingRollsItBack() throws {

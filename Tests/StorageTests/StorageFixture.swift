@@ -67,33 +67,37 @@ final class StorageFixture: @unchecked Sendable {
     /// Runs SQL as the writer and waits for it.
     func execute(_ sql: String, on name: DatabaseName = .default) throws {
         let lease = try acquire(name)
-        let box = Box<Result<Void, any Error>>()
-        lease.database.write(
-            { session in
-                box.set(
-                    Result {
-                        do {
-                            try session.prepareToWrite()
-                            try session.connection.execute(sql)
-                        } catch {
-                            if !session.connection.isAutocommit {
-                                try session.connection.execute("ROLLBACK")
-                            }
-                            throw error
-                        }
-                    })
-            }, refused: { box.set(.failure($0)) })
-        try box.wait().get()
+        try write(lease.database) { session in
+            do {
+                try session.prepareToWrite()
+                try session.connection.execute(sql)
+            } catch {
+                if !session.connection.isAutocommit {
+                    try session.connection.execute("ROLLBACK")
+                }
+                throw error
+            }
+        }
         withExtendedLifetime(lease) {}
+    }
+
+    /// Runs a job as the writer, and waits until what it did is durable.
+    @discardableResult
+    func write<Value: Sendable>(
+        _ database: Database, _ job: @escaping @Sendable (WriterSession) throws -> Value
+    ) throws -> Value {
+        let box = Box<Result<Result<Value, any Error>, StorageError>>()
+        database.write({ session in Result { try job(session) } }, completion: { box.set($0) })
+        return try box.wait().get().get()
     }
 
     func query(_ sql: String, on name: DatabaseName = .default) throws -> Int64? {
         let lease = try acquire(name)
-        let box = Box<Result<Int64?, any Error>>()
+        let box = Box<Result<Result<Int64?, any Error>, StorageError>>()
         lease.database.read(
-            { connection in box.set(Result { try connection.queryInteger(sql) }) },
-            refused: { box.set(.failure($0)) })
-        let result = try box.wait().get()
+            { connection in Result { try connection.queryInteger(sql) } },
+            completion: { box.set($0) })
+        let result = try box.wait().get().get()
         withExtendedLifetime(lease) {}
         return result
     }
@@ -101,7 +105,7 @@ final class StorageFixture: @unchecked Sendable {
     /// Waits until every writer job queued so far, and the checkpoint behind it, has run.
     func drainWriter(_ database: Database) {
         let box = Box<Void>()
-        database.write({ _ in box.set(()) }, refused: { _ in box.set(()) })
+        database.write({ _ in }, completion: { (_: Result<Void, StorageError>) in box.set(()) })
         box.wait()
     }
 

@@ -93,27 +93,14 @@ final class StoreWorld {
                 databaseSize: page == PageNumber(1)! ? 0 : snapshot.databaseSize,
                 content: try snapshot.page(page))
         }
-        try onWriterLane { session throws(StorageError) in try session.apply(frames) }
+        try fixture.write(database()) { try $0.apply(frames) }
         try settle()
         try noteHead()
     }
 
     func roll() throws {
-        try onWriterLane { session throws(StorageError) in _ = try session.rollGeneration() }
+        try fixture.write(database()) { try $0.rollGeneration() }
         try settle()
-    }
-
-    private func onWriterLane(
-        _ body: @escaping @Sendable (WriterSession) throws(StorageError) -> Void
-    ) throws {
-        let box = Box<Result<Void, StorageError>>()
-        try database().write(
-            { session in
-                do throws(StorageError) { box.set(.success(try body(session))) } catch {
-                    box.set(.failure(error))
-                }
-            }, refused: { box.set(.failure($0)) })
-        try box.wait().get()
     }
 
     func beginReplica() throws -> ReplicaID {

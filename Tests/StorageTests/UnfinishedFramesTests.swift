@@ -31,11 +31,7 @@ final class UnfinishedFramesTests: XCTestCase {
         defer { fixture.tearDown() }
         func database() throws -> Database { try fixture.acquire().database }
         func roll() throws {
-            let box = Box<Bool>()
-            try database().write(
-                { session in box.set((try? session.rollGeneration()) != nil) },
-                refused: { _ in box.set(false) })
-            XCTAssertTrue(box.wait())
+            try fixture.write(database()) { try $0.rollGeneration() }
         }
         try fixture.execute("CREATE TABLE t(x)")
         _ = try database().beginFrameSync()

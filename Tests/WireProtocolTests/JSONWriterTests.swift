@@ -34,6 +34,19 @@ final class JSONWriterTests: XCTestCase {
         XCTAssertEqual(text, #"{"a":[null,[],{},true],"b":5,"c":"-5","d":"x"}"#)
     }
 
+    func testIntegersOfEveryLength() {
+        var values: [Int64] = [0, .min, .max]
+        var power: Int64 = 1
+        for _ in 0..<19 {
+            values += [power - 1, power, power + 1, -power]
+            power &*= 10
+        }
+        for value in values {
+            XCTAssertEqual(written { $0.decimalString(value) }, "\"\(value)\"")
+            XCTAssertEqual(written { $0.integer(value) }, "\(value)")
+        }
+    }
+
     func testEscapesOnlyWhatJSONMustEscape() {
         let rows: [(String, String)] = [
             ("", #""""#), ("a/b", #""a/b""#), ("\"\\", #""\"\\""#),

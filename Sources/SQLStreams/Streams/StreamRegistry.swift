@@ -213,7 +213,7 @@ package final class StreamRegistry: Sendable {
                 self.rollBack(content.state, session)
                 // The database may close only when its writer is free.
                 withExtendedLifetime(held.lease) {}
-            }, refused: { _ in })
+            }, refused: { _ in }, completion: { _ in })
     }
 
     /// Leaves the transaction that is open for a stream. On the writer lane.

@@ -13,9 +13,9 @@ extension ObservedFile {
 
     func judgeWrite(count: Int32, offset: Int64) -> Verdict {
         guard unsafe FileOperationHook.handler != nil else { return Verdict() }
-        lastWrite = writePurpose(count: count, offset: offset)
         return judge(
-            .write, lastWrite, count: count, offset: offset, otherwise: Int32(CSQLITE_IOERR_WRITE))
+            .write, writePurpose(count: count, offset: offset), count: count, offset: offset,
+            otherwise: Int32(CSQLITE_IOERR_WRITE))
     }
 
     func judgeTruncation() -> Verdict {
@@ -54,7 +54,6 @@ extension ObservedFile {
 
     private var flushPurpose: FilePurpose {
         if kind == .main { return .mainPages }
-        if shared.isCheckpointing { return .walToCopy }
-        return lastWrite == .walHeader ? .walHeader : .commit
+        return shared.isCheckpointing ? .walToCopy : .walHeader
     }
 }

@@ -16,8 +16,6 @@ final class ObservedFile {
     private var sharedMask: UInt16 = 0
     private var exclusiveMask: UInt16 = 0
     private var isAttached = false
-    /// Kept while a test listens only.
-    var lastWrite = FilePurpose.commit
     /// The main file of a WAL's connection; nil for the main file itself.
     private let mainFile: ObservedFile?
     /// Told what is read; set for the main file, and used for its WAL, which SQLite opens later.

@@ -4,8 +4,8 @@ internal import Glibc
 /// Commits whose frames somebody else than SQLite writes to the WAL: the locks and the wal-index
 /// are handled as SQLite does for a transaction of its own.
 ///
-/// Order: `beginFrames`; append the frames to the WAL behind `WALHead.lastFrame` and make them
-/// durable; `publishFrames`; `endFrames`. Connections see the commit from `publishFrames` on, and
+/// Order: `beginFrames`; append the frames to the WAL behind `WALHead.lastFrame`; `publishFrames`;
+/// `endFrames`. Connections see the commit from `publishFrames` on, and
 /// readers under way keep what they saw.
 extension SharedDatabaseFile {
     /// Where the next frame goes and what its checksum continues.
@@ -51,7 +51,7 @@ extension SharedDatabaseFile {
             changeCounter: header.changeCounter)
     }
 
-    /// Shows frames that are durable in the WAL to all connections, as one commit.
+    /// Shows frames that are in the WAL to all connections, as one commit.
     ///
     /// - Parameters:
     ///   - pages: of the frames, in order.
@@ -72,9 +72,6 @@ extension SharedDatabaseFile {
                 frameChecksum: checksum, salts: head.salts),
             barrier: csqlite_memory_barrier)
     }
-
-    /// A write or a flush of the frames failed: what the WAL holds is in doubt.
-    package func framesFailed() { noteFailure() }
 
     /// Lets go of the write lock, with or without a commit.
     package func endFrames() {

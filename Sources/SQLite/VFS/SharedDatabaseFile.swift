@@ -9,8 +9,7 @@ package protocol WALWriteObserver: AnyObject {
     func walFrameWritten(number: UInt32, page: UInt32, databaseSize: UInt32)
     /// A write transaction ends, by commit or rollback; its lock is still held.
     ///
-    /// - Parameter lastFrame: the last frame that is committed, and durable as far as the
-    ///   connection's `synchronous` goes; 0 if the WAL holds none.
+    /// - Parameter lastFrame: the last frame that is committed; 0 if the WAL holds none.
     func walWriteEnds(lastFrame: UInt32)
 }
 
@@ -62,7 +61,7 @@ package final class SharedDatabaseFile: @unchecked Sendable {
 
     var isCheckpointing: Bool { state.withLock { $0.walLocks[Self.checkpointLock] < 0 } }
 
-    func noteFailure() { state.withLock { $0.hasFailed = true } }
+    package func noteFailure() { state.withLock { $0.hasFailed = true } }
 
     // MARK: wal-index memory
 

@@ -52,13 +52,15 @@ final class SnapshotImageTests: XCTestCase {
         try wait { done in
             lease.database.write(
                 { session in
-                    done(
-                        Swift.Result {
-                            try session.prepareToWrite()
-                            try session.connection.registerGenerateSeries()
-                            try session.connection.execute(sql)
-                        })
-                }, refused: { done(.failure($0)) })
+                    Swift.Result {
+                        try session.prepareToWrite()
+                        try session.connection.registerGenerateSeries()
+                        try session.connection.execute(sql)
+                    }
+                },
+                completion: { result in
+                    done(result.mapError { $0 as any Error }.flatMap { $0 })
+                })
         }
     }
 
