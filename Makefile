@@ -29,7 +29,7 @@ help: ## List the commands
 
 .PHONY: run
 run: setup ## Build a release and serve ./data on 127.0.0.1:8080; flags in ARGS=
-	@scripts/build -c release --product tidemark
+	@scripts/build -c release --static-swift-stdlib --product tidemark
 	@exec .build/release/tidemark serve $(ARGS)
 
 .PHONY: setup
@@ -42,7 +42,7 @@ build: setup ## Build everything for debugging
 
 .PHONY: release
 release: setup ## Build .build/release/tidemark
-	@scripts/build -c release --product tidemark
+	@scripts/build -c release --static-swift-stdlib --product tidemark
 
 .PHONY: test
 test: ## Run every test
@@ -75,7 +75,7 @@ frame-rounds: test-setup ## Frame clients against a model, with kills (FRAME_SEE
 .PHONY: endurance
 endurance: setup ## The long runs: histories, a million commits, a slow client (about two hours)
 	@scripts/setup --test
-	@scripts/build -c release --product tidemark
+	@scripts/build -c release --static-swift-stdlib --product tidemark
 	@ENDURANCE_COMMITS=$(ENDURANCE_COMMITS) ENDURANCE_CHECKPOINTS=$(ENDURANCE_CHECKPOINTS) \
 		ENDURANCE_MEBIBYTES=$(ENDURANCE_MEBIBYTES) SMALL_COMMITS=$(SMALL_COMMITS) \
 		IDLE_SECONDS=$(IDLE_SECONDS) SLOW_SECONDS=$(SLOW_SECONDS) \
