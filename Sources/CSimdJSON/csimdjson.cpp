@@ -117,6 +117,25 @@ bool csimdjson_next(csimdjson_cursor *cursor, csimdjson_element *element) {
     return true;
 }
 
+bool csimdjson_begin_object(csimdjson_element element, csimdjson_cursor *cursor) {
+    dom::object object;
+    if (unwrap<dom::element>(element).get(object) != SUCCESS) return false;
+    cursor->next = wrap(object.begin());
+    cursor->end = wrap(object.end());
+    return true;
+}
+
+bool csimdjson_next_field(csimdjson_cursor *cursor, csimdjson_field *field) {
+    auto next = unwrap<dom::object::iterator>(cursor->next);
+    if (next == unwrap<dom::object::iterator>(cursor->end)) return false;
+    std::string_view key = next.key();
+    field->key = key.data();
+    field->key_length = key.size();
+    field->value = wrap(next.value());
+    cursor->next = wrap(++next);
+    return true;
+}
+
 bool csimdjson_find(csimdjson_element element, const char *key, size_t key_length,
                     csimdjson_element *value) {
     dom::object object;

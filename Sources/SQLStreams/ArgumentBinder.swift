@@ -23,8 +23,8 @@ enum ArgumentBinder {
             throw invalid("\(positional.count) arguments for \(count) parameters")
         }
         do {
-            for (index, value) in positional.enumerated() {
-                try statement.bind(value, at: index + 1)
+            for index in positional.indices {
+                try statement.bind(positional[index], at: index + 1)
             }
             if named.isEmpty, positional.count == count { return }
             var isBound = [Bool](repeating: false, count: count)

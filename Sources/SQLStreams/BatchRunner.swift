@@ -2,7 +2,7 @@ internal import WireProtocol
 
 /// Carries out a batch step by step, each under its condition: a failing step is an answer, not an
 /// end.
-struct BatchRunner {
+final class BatchRunner {
     private let runner: StatementRunner
     private let stored: StoredSQL
 
@@ -17,7 +17,7 @@ struct BatchRunner {
         var outcomes: [StepOutcome] = []
         outcomes.reserveCapacity(batch.steps.count)
         for step in batch.steps {
-            guard isDue(step, outcomes: outcomes) else {
+            guard isDue(step.condition, outcomes: outcomes) else {
                 writer.skipStep()
                 outcomes.append(.skipped)
                 continue
@@ -33,8 +33,8 @@ struct BatchRunner {
         }
     }
 
-    func isDue(_ step: Batch.Step, outcomes: [StepOutcome]) -> Bool {
-        step.condition?.holds(
+    func isDue(_ condition: BatchCondition?, outcomes: [StepOutcome]) -> Bool {
+        condition?.holds(
             outcomes: outcomes, isAutocommit: { runner.connection.isAutocommit }) ?? true
     }
 

@@ -25,7 +25,7 @@ final class ClientPolicy: AuthorizerPolicy {
     /// Forgets what was noted about the statement before.
     func begin() {
         facts = StatementFacts()
-        refusal = nil
+        if refusal != nil { refusal = nil }
     }
 
     func decide(_ request: AuthorizerRequest) -> AuthorizerDecision {

@@ -14,7 +14,7 @@ internal import WireProtocol
 ///   it is rolled back.
 /// - Where the disk, the memory or a time limit failed, or the note of the replica's position, all
 ///   of it is rolled back and the replica sends it again.
-struct PushBatchRunner {
+final class PushBatchRunner {
     private let batch: Batch
     private let push: PushBatch
     private let runner: StatementRunner
@@ -86,8 +86,8 @@ struct PushBatchRunner {
         _ round: inout Round, into writer: inout some BatchOutput
     ) throws(StepFailure) -> LostTransaction? {
         round.outcomes.reserveCapacity(batch.steps.count)
-        for (index, step) in batch.steps.enumerated() {
-            guard steps.isDue(step, outcomes: round.outcomes) else {
+        for index in batch.steps.indices {
+            guard steps.isDue(batch.steps[index].condition, outcomes: round.outcomes) else {
                 writer.skipStep()
                 round.outcomes.append(.skipped)
                 continue
@@ -100,7 +100,7 @@ struct PushBatchRunner {
             if !wasAutocommit, runner.connection.isAutocommit {
                 return LostTransaction(stepIndex: index, failure: failure)
             }
-            try note(failure, of: step, at: index, in: &round)
+            try note(failure, of: batch.steps[index], at: index, in: &round)
             writer.failStep(failure)
             round.outcomes.append(.failed)
         }
@@ -119,7 +119,7 @@ struct PushBatchRunner {
         _ index: Int, _ round: inout Round, into writer: inout some BatchOutput
     ) throws(StepFailure) -> SQLFailure? {
         let statement = batch.steps[index].statement
-        if let failure = round.excluded[index] { return failure }
+        if !round.excluded.isEmpty, let failure = round.excluded[index] { return failure }
         var control: StatementFacts.TransactionControl?
         do {
             let compiled = try steps.compile(statement)

@@ -21,10 +21,15 @@ struct StatementCache {
     /// For tests: how often a statement was compiled.
     private(set) var compileCount = 0
 
+    /// The one that was asked for last, if it is this one.
+    func repeated(_ sql: String) -> CompiledStatement? {
+        guard let last, last.sql == sql else { return nil }
+        return last.statement
+    }
+
     mutating func statement(
         for sql: String, compile: () throws(StepFailure) -> CompiledStatement
     ) throws(StepFailure) -> CompiledStatement {
-        if let last, last.sql == sql { return last.statement }
         if let cached = statements[sql] {
             last = (sql, cached)
             return cached

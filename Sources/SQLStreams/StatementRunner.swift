@@ -71,7 +71,8 @@ final class StatementRunner {
 
     /// The only statement of `sql`, from the cache if it was compiled before.
     func compile(_ sql: String) throws(StepFailure) -> CompiledStatement {
-        try cache.statement(for: sql) { () throws(StepFailure) in try compileOnly(sql) }
+        if let repeated = cache.repeated(sql) { return repeated }
+        return try cache.statement(for: sql) { () throws(StepFailure) in try compileOnly(sql) }
     }
 
     /// Compiles the only statement of `sql` against the newest schema, not to run it but to show
@@ -145,7 +146,7 @@ final class StatementRunner {
         defer { policy.mode = .client }
         policy.mode = facts.isVacuum ? .vacuum : .client
         policy.begin()
-        connection.setProgressDeadline(.now + timeLimit)
+        connection.setTimeLimit(timeLimit)
         if facts.changesSchema, isSynced, !statement.isExplain {
             try runSchemaChange(statement)
             output.begin(statement)

@@ -21,10 +21,16 @@ extension Connection {
     /// Makes statements that still run at `deadline` fail with `SQLITE_INTERRUPT`, and then says so
     /// in `isDeadlinePassed`. Nil takes the limit away.
     package func setProgressDeadline(_ deadline: ContinuousClock.Instant?) {
-        self.deadline = deadline
-        isDeadlinePassed = false
-        isStopped = false
+        timer = StatementTimer(deadline: deadline)
         updateProgressHandler()
+    }
+
+    /// Sets a deadline that is so far away from the first look at the clock, a thousand instructions
+    /// after the statement began at the most: short statements, of which a push has thousands, do
+    /// not look at it at all.
+    package func setTimeLimit(_ limit: Duration) {
+        timer = StatementTimer(limit: limit)
+        if !hasProgressHandler { updateProgressHandler() }
     }
 
     /// Makes statements that run while `check` says true fail with `SQLITE_INTERRUPT`, and then
@@ -32,12 +38,12 @@ extension Connection {
     /// so it must be quick. Nil takes it away.
     package func setStopCheck(_ check: (() -> Bool)?) {
         stopCheck = check
-        isStopped = false
+        timer.isStopped = false
         updateProgressHandler()
     }
 
     private func updateProgressHandler() {
-        let isNeeded = deadline != nil || stopCheck != nil
+        let isNeeded = timer.isRunning || stopCheck != nil
         guard let handle = unsafe handle, isNeeded != hasProgressHandler else { return }
         hasProgressHandler = isNeeded
         guard isNeeded else {
@@ -52,11 +58,8 @@ extension Connection {
 
     /// Whether the deadline has passed or the stop check says so, which is noted.
     func mustInterrupt() -> Bool {
-        if let deadline, ContinuousClock.now >= deadline {
-            isDeadlinePassed = true
-        } else if let stopCheck, stopCheck() {
-            isStopped = true
-        }
+        if timer.isRunning { timer.look() }
+        if !timer.isDeadlinePassed, let stopCheck, stopCheck() { timer.isStopped = true }
         return isDeadlinePassed || isStopped
     }
 

@@ -24,10 +24,10 @@ internal import Synchronization
     private var liveStatements: Set<OpaquePointer> = unsafe []
 
     /// State of the callbacks in `Connection+Callbacks.swift`, which SQLite points to.
-    var deadline: ContinuousClock.Instant?
-    package internal(set) var isDeadlinePassed = false
+    var timer = StatementTimer()
+    package var isDeadlinePassed: Bool { timer.isDeadlinePassed }
     var stopCheck: (() -> Bool)?
-    package internal(set) var isStopped = false
+    package var isStopped: Bool { timer.isStopped }
     var hasProgressHandler = false
     var authorizerPolicy: (any AuthorizerPolicy)?
 
@@ -52,6 +52,7 @@ internal import Synchronization
         }
         // Debian's library reads URIs even without SQLITE_OPEN_URI.
         let fileName = path.hasPrefix("file:") ? "./" + path : path
+        SQLiteLibrary.configure
         var opened: OpaquePointer?
         let code = unsafe sqlite3_open_v2(fileName, &opened, flags, vfsName)
         guard code == SQLITE_OK, let opened = unsafe opened else {

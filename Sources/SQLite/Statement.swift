@@ -15,6 +15,8 @@ package import Primitives
     init(handle: OpaquePointer, connection: Connection) {
         unsafe self.handle = handle
         self.connection = connection
+        parameterCount = unsafe Int(sqlite3_bind_parameter_count(handle))
+        isExplain = unsafe sqlite3_stmt_isexplain(handle) != 0
     }
 
     deinit { unsafe connection.finalize(handle) }
@@ -60,9 +62,7 @@ package import Primitives
     }
 
     /// True for EXPLAIN and EXPLAIN QUERY PLAN.
-    package var isExplain: Bool {
-        unsafe live.map { unsafe sqlite3_stmt_isexplain($0) != 0 } ?? false
-    }
+    package let isExplain: Bool
 
     /// The text that the statement was compiled from.
     package var sql: String {
@@ -71,9 +71,7 @@ package import Primitives
 
     // MARK: Parameters, counted from 1
 
-    package var parameterCount: Int {
-        unsafe live.map { unsafe Int(sqlite3_bind_parameter_count($0)) } ?? 0
-    }
+    package let parameterCount: Int
 
     /// The name with its first character, for example `:id`; nil for `?` and gaps.
     package func parameterName(_ index: Int) -> String? {

@@ -16,7 +16,7 @@ package struct Batch: Sendable, Equatable {
 
     package init(steps: [Step]) { self.steps = steps }
 
-    init(_ element: JSONElement, _ texts: inout SQLTextMemo) throws(PipelineDecodingError) {
+    init(_ element: JSONView, _ texts: inout SQLTextMemo) throws(PipelineDecodingError) {
         try element.requireObject()
         steps = try element.required("steps") { (list) throws(PipelineDecodingError) in
             try list.decodeArray { (index, step) throws(PipelineDecodingError) in
@@ -28,14 +28,25 @@ package struct Batch: Sendable, Equatable {
 
 extension Batch.Step {
     fileprivate init(
-        _ element: JSONElement, index: Int, _ texts: inout SQLTextMemo
+        _ element: JSONView, index: Int, _ texts: inout SQLTextMemo
     ) throws(PipelineDecodingError) {
-        try element.requireObject()
-        condition = try element.optional("condition") { (value) throws(PipelineDecodingError) in
+        var (conditionField, statementField) = (JSONField(), JSONField())
+        var fields = try JSONFields(of: element)
+        while fields.next() {
+            if fields.isNamed("stmt") {
+                statementField.take(fields.value)
+            } else if fields.isNamed("condition") {
+                conditionField.take(fields.value)
+            }
+        }
+        let condition = try conditionField.optional("condition") {
+            (value) throws(PipelineDecodingError) in
             try BatchCondition(value, stepLimit: index)
         }
-        statement = try element.required("stmt") { (statement) throws(PipelineDecodingError) in
+        let statement = try statementField.required("stmt") {
+            (statement) throws(PipelineDecodingError) in
             try Statement(statement, &texts)
         }
+        self.init(condition: condition, statement: statement)
     }
 }

@@ -17,7 +17,7 @@ package indirect enum BatchCondition: Sendable, Equatable {
 
     /// `stepLimit` is the index of the step that has the condition: it can only look back. The
     /// document's depth bounds the recursion.
-    init(_ element: JSONElement, stepLimit: Int) throws(PipelineDecodingError) {
+    init(_ element: JSONView, stepLimit: Int) throws(PipelineDecodingError) {
         try element.requireObject()
         guard let type = element["type"] else { throw .invalid("the field \"type\" is missing") }
         if type.equals("not") {
@@ -45,7 +45,7 @@ package indirect enum BatchCondition: Sendable, Equatable {
     }
 
     private static func step(
-        of element: JSONElement, limit: Int
+        of element: JSONView, limit: Int
     ) throws(PipelineDecodingError) -> Int {
         try element.required("step") { (step) throws(PipelineDecodingError) in
             guard let index = step.int64, (0..<Int64(limit)).contains(index) else {
@@ -56,7 +56,7 @@ package indirect enum BatchCondition: Sendable, Equatable {
     }
 
     private static func conditions(
-        of element: JSONElement, stepLimit: Int
+        of element: JSONView, stepLimit: Int
     ) throws(PipelineDecodingError) -> [BatchCondition] {
         try element.required("conds") { (list) throws(PipelineDecodingError) in
             try list.decodeArray { (_, condition) throws(PipelineDecodingError) in

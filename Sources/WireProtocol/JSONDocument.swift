@@ -34,5 +34,5 @@ internal import CSimdJSON
 
     deinit { unsafe csimdjson_free(handle) }
 
-    package var root: JSONElement { unsafe JSONElement(rootElement, in: self) }
+    package var root: JSONElement { unsafe JSONElement(JSONView(rootElement), in: self) }
 }

@@ -95,14 +95,19 @@ package struct JSONWriter {
     /// doubles.
     package mutating func decimalString(_ value: Int64) {
         beginString()
-        if value < 0 { bytes.append(UInt8(ascii: "-")) }
-        var (rest, count) = (value.magnitude, 1)
-        while rest >= 10 { (rest, count) = (rest / 10, count + 1) }
-        bytes.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: count))
-        rest = value.magnitude
-        for index in (bytes.count - count..<bytes.count).reversed() {
-            bytes[index] += UInt8(rest % 10)
-            rest /= 10
+        // From the last digit on; a sign and 19 digits are the most.
+        unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { text in
+            var (rest, start) = (value.magnitude, text.count)
+            repeat {
+                start -= 1
+                unsafe text[start] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            } while rest > 0
+            if value < 0 {
+                start -= 1
+                unsafe text[start] = UInt8(ascii: "-")
+            }
+            unsafe bytes.append(contentsOf: UnsafeBufferPointer(rebasing: text[start...]))
         }
         endString()
     }

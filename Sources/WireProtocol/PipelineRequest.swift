@@ -28,9 +28,17 @@ package struct PipelineRequest: Sendable, Equatable {
         } catch {
             throw .notJSON(error)
         }
-        let root = document.root
+        (baton, requests) = try document.root.withView {
+            (root) throws(PipelineDecodingError) in
+            try Self.decode(root, as: form)
+        }
+    }
+
+    private static func decode(
+        _ root: JSONView, as form: Form
+    ) throws(PipelineDecodingError) -> (baton: String?, requests: [StreamRequest]) {
         try root.requireObject()
-        baton = try root.optional("baton") { (element) throws(PipelineDecodingError) in
+        let baton = try root.optional("baton") { (element) throws(PipelineDecodingError) in
             try element.decodeString()
         }
         var texts = SQLTextMemo()
@@ -38,13 +46,13 @@ package struct PipelineRequest: Sendable, Equatable {
             let batch = try root.required("batch") { (batch) throws(PipelineDecodingError) in
                 try Batch(batch, &texts)
             }
-            requests = [.batch(batch)]
-            return
+            return (baton, [.batch(batch)])
         }
-        requests = try root.required("requests") { (list) throws(PipelineDecodingError) in
+        let requests = try root.required("requests") { (list) throws(PipelineDecodingError) in
             try list.decodeArray { (_, element) throws(PipelineDecodingError) in
                 try StreamRequest(element, &texts)
             }
         }
+        return (baton, requests)
     }
 }

@@ -12,12 +12,27 @@ package struct SQLText: Sendable, Equatable {
         self.sqlID = sqlID
     }
 
-    init(_ element: JSONElement, _ texts: inout SQLTextMemo) throws(PipelineDecodingError) {
-        sql = try element.optional("sql") { (sql) throws(PipelineDecodingError) in
+    init(
+        sql: JSONField, id: JSONField, _ texts: inout SQLTextMemo
+    ) throws(PipelineDecodingError) {
+        self.sql = try sql.optional("sql") { (sql) throws(PipelineDecodingError) in
             try texts.text(of: sql)
         }
-        sqlID = try element.optional("sql_id") { (id) throws(PipelineDecodingError) in
+        sqlID = try id.optional("sql_id") { (id) throws(PipelineDecodingError) in
             try id.decodeInt32()
         }
+    }
+
+    init(_ element: JSONView, _ texts: inout SQLTextMemo) throws(PipelineDecodingError) {
+        var (sql, id) = (JSONField(), JSONField())
+        var fields = try JSONFields(of: element)
+        while fields.next() {
+            if fields.isNamed("sql") {
+                sql.take(fields.value)
+            } else if fields.isNamed("sql_id") {
+                id.take(fields.value)
+            }
+        }
+        try self.init(sql: sql, id: id, &texts)
     }
 }

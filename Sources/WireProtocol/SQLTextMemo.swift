@@ -5,18 +5,15 @@ internal import Glibc
 struct SQLTextMemo {
     private var last = ""
 
-    mutating func text(of element: JSONElement) throws(PipelineDecodingError) -> String {
-        let text = unsafe element.withUTF8 { bytes in
-            var isLast = false
-            last.withUTF8 {
-                isLast =
-                    unsafe $0.count == bytes.count
-                    && ($0.isEmpty || memcmp($0.baseAddress!, bytes.baseAddress!, $0.count) == 0)
-            }
-            if !isLast { last = unsafe String(decoding: bytes, as: UTF8.self) }
-            return last
+    mutating func text(of element: JSONView) throws(PipelineDecodingError) -> String {
+        guard let bytes = unsafe element.utf8 else { throw .invalid("expected a string") }
+        var isLast = false
+        last.withUTF8 {
+            isLast =
+                unsafe $0.count == bytes.count
+                && ($0.isEmpty || memcmp($0.baseAddress!, bytes.baseAddress!, $0.count) == 0)
         }
-        guard let text else { throw .invalid("expected a string") }
-        return text
+        if !isLast { last = unsafe String(decoding: bytes, as: UTF8.self) }
+        return last
     }
 }

@@ -10,31 +10,44 @@ internal import Primitives
 /// | text | `value`, a string |
 /// | blob | `base64`, a string, with or without padding |
 extension SQLValue {
-    init(decoding element: JSONElement) throws(PipelineDecodingError) {
-        try element.requireObject()
-        guard let type = element["type"] else { throw .invalid("the field \"type\" is missing") }
-        if type.equals("text") {
+    init(decoding element: JSONView) throws(PipelineDecodingError) {
+        var (type, value, base64) = (JSONField(), JSONField(), JSONField())
+        var fields = try JSONFields(of: element)
+        while fields.next() {
+            if fields.isNamed("value") {
+                value.take(fields.value)
+            } else if fields.isNamed("type") {
+                type.take(fields.value)
+            } else if fields.isNamed("base64") {
+                base64.take(fields.value)
+            }
+        }
+        guard type.isThere else { throw .invalid("the field \"type\" is missing") }
+        let name = type.value
+        if name?.equals("text") == true {
             self = .text(
-                try element.required("value") { (value) throws(PipelineDecodingError) in
+                try value.required("value") { (value) throws(PipelineDecodingError) in
                     try value.decodeString()
                 })
-        } else if type.equals("integer") {
-            self = .integer(try element.required("value", Self.integer))
-        } else if type.equals("blob") {
-            self = .blob(try element.required("base64", Self.blob))
-        } else if type.equals("float") {
-            guard element["value"] != nil else { throw .invalid("the field \"value\" is missing") }
-            self = try element.optional("value", Self.float).map(SQLValue.float) ?? .null
-        } else if type.equals("null") {
+        } else if name?.equals("integer") == true {
+            self = .integer(try value.required("value", Self.integer))
+        } else if name?.equals("blob") == true {
+            self = .blob(try base64.required("base64", Self.blob))
+        } else if name?.equals("float") == true {
+            guard value.isThere else { throw .invalid("the field \"value\" is missing") }
+            self = try value.optional("value", Self.float).map(SQLValue.float) ?? .null
+        } else if name?.equals("null") == true {
             self = .null
         } else {
             throw .invalid("expected a \"type\" of null, integer, float, text or blob")
         }
     }
 
-    private static func integer(_ element: JSONElement) throws(PipelineDecodingError) -> Int64 {
-        if let value = unsafe element.withUTF8(Self.decimal) {
-            guard let value else { throw .invalid("expected a decimal integer of 64 bits") }
+    private static func integer(_ element: JSONView) throws(PipelineDecodingError) -> Int64 {
+        if let text = unsafe element.utf8 {
+            guard let value = unsafe Self.decimal(text) else {
+                throw .invalid("expected a decimal integer of 64 bits")
+            }
             return value
         }
         if let value = element.int64 { return value }
@@ -64,16 +77,14 @@ extension SQLValue {
         return value == .min ? nil : -value
     }
 
-    private static func float(_ element: JSONElement) throws(PipelineDecodingError) -> Double {
+    private static func float(_ element: JSONView) throws(PipelineDecodingError) -> Double {
         guard let value = element.double else { throw .invalid("expected a number or null") }
         return value
     }
 
-    private static func blob(_ element: JSONElement) throws(PipelineDecodingError) -> [UInt8] {
-        guard let blob = unsafe element.withUTF8(Base64.decode) else {
-            throw .invalid("expected a string")
-        }
-        guard let blob else { throw .invalid("expected base64") }
+    private static func blob(_ element: JSONView) throws(PipelineDecodingError) -> [UInt8] {
+        guard let text = unsafe element.utf8 else { throw .invalid("expected a string") }
+        guard let blob = unsafe Base64.decode(text) else { throw .invalid("expected base64") }
         return blob
     }
 }

@@ -31,30 +31,55 @@ package struct Statement: Sendable, Equatable {
         self.wantsRows = wantsRows
     }
 
-    init(_ element: JSONElement, _ texts: inout SQLTextMemo) throws(PipelineDecodingError) {
-        try element.requireObject()
-        text = try SQLText(element, &texts)
-        arguments =
-            try element.optional("args") { (list) throws(PipelineDecodingError) in
+    init(_ element: JSONView, _ texts: inout SQLTextMemo) throws(PipelineDecodingError) {
+        let fields = try Fields(element)
+        let text = try SQLText(sql: fields.sql, id: fields.sqlID, &texts)
+        let arguments =
+            try fields.arguments.optional("args") { (list) throws(PipelineDecodingError) in
                 try list.decodeArray { (_, value) throws(PipelineDecodingError) in
                     try SQLValue(decoding: value)
                 }
             } ?? []
-        namedArguments =
-            try element.optional("named_args") { (list) throws(PipelineDecodingError) in
+        let namedArguments =
+            try fields.namedArguments.optional("named_args") {
+                (list) throws(PipelineDecodingError) in
                 try list.decodeArray { (_, argument) throws(PipelineDecodingError) in
                     try NamedArgument(argument)
                 }
             } ?? []
-        wantsRows =
-            try element.optional("want_rows") { (flag) throws(PipelineDecodingError) in
+        let wantsRows =
+            try fields.wantsRows.optional("want_rows") { (flag) throws(PipelineDecodingError) in
                 try flag.decodeBool()
             } ?? true
+        self.init(
+            text: text, arguments: arguments, namedArguments: namedArguments, wantsRows: wantsRows)
+    }
+
+    private struct Fields {
+        var (sql, sqlID, arguments) = (JSONField(), JSONField(), JSONField())
+        var (namedArguments, wantsRows) = (JSONField(), JSONField())
+
+        init(_ element: JSONView) throws(PipelineDecodingError) {
+            var fields = try JSONFields(of: element)
+            while fields.next() {
+                if fields.isNamed("sql") {
+                    sql.take(fields.value)
+                } else if fields.isNamed("sql_id") {
+                    sqlID.take(fields.value)
+                } else if fields.isNamed("args") {
+                    arguments.take(fields.value)
+                } else if fields.isNamed("named_args") {
+                    namedArguments.take(fields.value)
+                } else if fields.isNamed("want_rows") {
+                    wantsRows.take(fields.value)
+                }
+            }
+        }
     }
 }
 
 extension Statement.NamedArgument {
-    fileprivate init(_ element: JSONElement) throws(PipelineDecodingError) {
+    fileprivate init(_ element: JSONView) throws(PipelineDecodingError) {
         try element.requireObject()
         name = try element.required("name") { (name) throws(PipelineDecodingError) in
             try name.decodeString()

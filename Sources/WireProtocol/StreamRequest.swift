@@ -11,7 +11,7 @@ package enum StreamRequest: Sendable, Equatable {
     /// To be answered with an error of its own: the requests around it are still carried out.
     case unknown(type: String)
 
-    init(_ element: JSONElement, _ texts: inout SQLTextMemo) throws(PipelineDecodingError) {
+    init(_ element: JSONView, _ texts: inout SQLTextMemo) throws(PipelineDecodingError) {
         try element.requireObject()
         let type = try element.required("type") { (type) throws(PipelineDecodingError) in
             try type.decodeString()
@@ -41,7 +41,7 @@ package enum StreamRequest: Sendable, Equatable {
         }
     }
 
-    private static func sqlID(of element: JSONElement) throws(PipelineDecodingError) -> Int32 {
+    private static func sqlID(of element: JSONView) throws(PipelineDecodingError) -> Int32 {
         try element.required("sql_id") { (id) throws(PipelineDecodingError) in
             try id.decodeInt32()
         }

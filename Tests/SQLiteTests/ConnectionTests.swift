@@ -191,6 +191,30 @@ final class ConnectionTests: XCTestCase {
         XCTAssertEqual(try connection.queryInteger("SELECT 1"), 1)
     }
 
+    func testTheTimeLimitCountsForEachStatement() throws {
+        let connection = try memory()
+        let endless =
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+            + " SELECT count(*) FROM n"
+        for limit in [Duration.zero, .milliseconds(5), .zero] {
+            connection.setTimeLimit(limit)
+            let start = ContinuousClock.now
+            assertThrows("SQLITE_INTERRUPT") { try connection.execute(endless) }
+            XCTAssertGreaterThanOrEqual(ContinuousClock.now - start, limit)
+            XCTAssertTrue(connection.isDeadlinePassed)
+            connection.setTimeLimit(.seconds(600))
+            XCTAssertFalse(connection.isDeadlinePassed)
+            XCTAssertEqual(try connection.queryInteger("SELECT 1"), 1)
+        }
+        // A stop check that comes and goes leaves the limit as it is.
+        connection.setTimeLimit(.milliseconds(1))
+        connection.setStopCheck { false }
+        connection.setStopCheck(nil)
+        assertThrows("SQLITE_INTERRUPT") { try connection.execute(endless) }
+        XCTAssertTrue(connection.isDeadlinePassed)
+        XCTAssertFalse(connection.isStopped)
+    }
+
     func testAStopCheckInterruptsBesideADeadline() throws {
         let connection = try memory()
         let long =

@@ -183,7 +183,7 @@ final class PipelineResponseWriterTests: XCTestCase {
         let root = try JSONDocument(parsing: writer.finish()).root
         let result = root["results"]?.array?.map { $0["response"]?["result"] }.first
         let row = try XCTUnwrap(result??["rows"]?.array?.map { $0 }.first?.array)
-        XCTAssertEqual(try row.map { try SQLValue(decoding: $0) }, values)
+        XCTAssertEqual(try row.map { try $0.withView { try SQLValue(decoding: $0) } }, values)
     }
 
     func testByteCountIsWhatIsWritten() {

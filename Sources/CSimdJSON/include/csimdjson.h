@@ -68,6 +68,17 @@ bool csimdjson_begin_array(csimdjson_element element, csimdjson_cursor *cursor);
 // False at the end.
 bool csimdjson_next(csimdjson_cursor *cursor, csimdjson_element *element);
 
+// One field of an object. The key is UTF-8 without its escapes and lives as long as the document.
+typedef struct {
+    const char *key;
+    size_t key_length;
+    csimdjson_element value;
+} csimdjson_field;
+
+bool csimdjson_begin_object(csimdjson_element element, csimdjson_cursor *cursor);
+// In the order of the text, equal keys included. False at the end.
+bool csimdjson_next_field(csimdjson_cursor *cursor, csimdjson_field *field);
+
 // The first value of that key; linear in the object's own keys. False where there is none or the
 // element is not an object.
 bool csimdjson_find(csimdjson_element element, const char *key, size_t key_length,

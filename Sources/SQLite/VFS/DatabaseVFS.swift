@@ -37,6 +37,7 @@ package enum DatabaseVFS {
     // SAFETY: written once, by the lazy initializer; SQLite keeps the pointer for ever and only
     // reads through it.
     nonisolated(unsafe) private static let installation: UnsafeMutablePointer<sqlite3_vfs> = {
+        SQLiteLibrary.configure
         guard let unix = unsafe sqlite3_vfs_find("unix") else {
             preconditionFailure("SQLite was built without its unix VFS")
         }

@@ -41,6 +41,7 @@ enum ImageVFS {
     // reads through it. Clock, random bytes and sleep are the unix VFS's; they look at none of
     // the fields that are replaced.
     nonisolated(unsafe) private static let installation: UnsafeMutablePointer<sqlite3_vfs> = {
+        SQLiteLibrary.configure
         guard let unix = unsafe sqlite3_vfs_find("unix") else {
             preconditionFailure("SQLite was built without its unix VFS")
         }

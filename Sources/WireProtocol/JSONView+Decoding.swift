@@ -1,15 +1,15 @@
 /// Reading messages: each function names the place of what it refuses. A field that is null counts
 /// as absent, as the clients write those that they leave out.
-extension JSONElement {
+extension JSONView {
     /// The value of a key; nil where it is absent or null.
-    func optional(_ key: StaticString) -> JSONElement? {
+    func optional(_ key: StaticString) -> JSONView? {
         guard let value = self[key], !value.isNull else { return nil }
         return value
     }
 
     /// Decodes a field that must be there.
     func required<Value>(
-        _ key: StaticString, _ decode: (JSONElement) throws(PipelineDecodingError) -> Value
+        _ key: StaticString, _ decode: (JSONView) throws(PipelineDecodingError) -> Value
     ) throws(PipelineDecodingError) -> Value {
         guard let value = try optional(key, decode) else {
             throw .invalid("the field \"\(key)\" is missing")
@@ -18,7 +18,7 @@ extension JSONElement {
     }
 
     func optional<Value>(
-        _ key: StaticString, _ decode: (JSONElement) throws(PipelineDecodingError) -> Value
+        _ key: StaticString, _ decode: (JSONView) throws(PipelineDecodingError) -> Value
     ) throws(PipelineDecodingError) -> Value? {
         guard let value = optional(key) else { return nil }
         do {
@@ -30,19 +30,19 @@ extension JSONElement {
 
     /// Decodes each value of an array; `decode` gets its index too.
     func decodeArray<Value>(
-        _ decode: (Int, JSONElement) throws(PipelineDecodingError) -> Value
+        _ decode: (Int, JSONView) throws(PipelineDecodingError) -> Value
     ) throws(PipelineDecodingError) -> [Value] {
-        guard let array else { throw .invalid("expected an array") }
-        var values: [Value] = []
-        values.reserveCapacity(array.underestimatedCount)
-        for element in array {
+        guard let values else { throw .invalid("expected an array") }
+        var decoded: [Value] = []
+        decoded.reserveCapacity(values.underestimatedCount)
+        for element in values {
             do {
-                values.append(try decode(values.count, element))
+                decoded.append(try decode(decoded.count, element))
             } catch {
-                throw error.inside("[\(values.count)]")
+                throw error.inside("[\(decoded.count)]")
             }
         }
-        return values
+        return decoded
     }
 
     func decodeString() throws(PipelineDecodingError) -> String {
