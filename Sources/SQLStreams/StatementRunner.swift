@@ -172,10 +172,10 @@ final class StatementRunner {
     }
 
     func prepareToWrite() throws(StepFailure) {
+        guard !isReadyToWrite else { return }
         switch role {
         case .reader: throw .needsWriter
         case .writer(let prepare, _):
-            guard !isReadyToWrite else { return }
             do { try prepare() } catch { throw .storage(error) }
             isReadyToWrite = true
         }

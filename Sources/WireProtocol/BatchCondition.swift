@@ -18,10 +18,11 @@ package indirect enum BatchCondition: Sendable, Equatable {
     /// `stepLimit` is the index of the step that has the condition: it can only look back. The
     /// document's depth bounds the recursion.
     init(_ element: JSONView, stepLimit: Int) throws(PipelineDecodingError) {
-        try element.requireObject()
-        guard let type = element["type"] else { throw .invalid("the field \"type\" is missing") }
-        if type.equals("not") {
-            let inner = try element.required("cond") { (inner) throws(PipelineDecodingError) in
+        let fields = try Fields(element)
+        guard fields.type.isThere else { throw .invalid("the field \"type\" is missing") }
+        let type = fields.type.value
+        if type?.equals("not") == true {
+            let inner = try fields.inner.required("cond") { (inner) throws(PipelineDecodingError) in
                 try BatchCondition(inner, stepLimit: stepLimit)
             }
             if case .isAutocommit = inner {
@@ -29,18 +30,34 @@ package indirect enum BatchCondition: Sendable, Equatable {
             } else {
                 self = .not(inner)
             }
-        } else if type.equals("is_autocommit") {
+        } else if type?.equals("is_autocommit") == true {
             self = .isAutocommit
-        } else if type.equals("ok") {
+        } else if type?.equals("ok") == true {
             self = .ok(step: try Self.step(of: element, limit: stepLimit))
-        } else if type.equals("error") {
+        } else if type?.equals("error") == true {
             self = .error(step: try Self.step(of: element, limit: stepLimit))
-        } else if type.equals("and") {
+        } else if type?.equals("and") == true {
             self = .and(try Self.conditions(of: element, stepLimit: stepLimit))
-        } else if type.equals("or") {
+        } else if type?.equals("or") == true {
             self = .or(try Self.conditions(of: element, stepLimit: stepLimit))
         } else {
             throw .invalid("expected a \"type\" of ok, error, not, and, or or is_autocommit")
+        }
+    }
+
+    /// Those of the conditions that a push is full of.
+    private struct Fields {
+        var (type, inner) = (JSONField(), JSONField())
+
+        init(_ element: JSONView) throws(PipelineDecodingError) {
+            var fields = try JSONFields(of: element)
+            while fields.next() {
+                if fields.isNamed("type") {
+                    type.take(fields.value)
+                } else if fields.isNamed("cond") {
+                    inner.take(fields.value)
+                }
+            }
         }
     }
 

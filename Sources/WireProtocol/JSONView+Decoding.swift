@@ -34,7 +34,7 @@ extension JSONView {
     ) throws(PipelineDecodingError) -> [Value] {
         guard let values else { throw .invalid("expected an array") }
         var decoded: [Value] = []
-        decoded.reserveCapacity(values.underestimatedCount)
+        if values.underestimatedCount > 0 { decoded.reserveCapacity(values.underestimatedCount) }
         for element in values {
             do {
                 decoded.append(try decode(decoded.count, element))

@@ -65,6 +65,26 @@ final class PipelineFieldTests: XCTestCase {
         XCTAssertThrowsError(try step(#"{"stmt":null,"stmt":{"sql":"a"}}"#))
     }
 
+    func testConditionsTakeTheirFieldsInAnyOrderAndTheFirstOfEqualOnes() throws {
+        for (text, expected) in [
+            (#"{"cond":{"type":"is_autocommit"},"x":[],"type":"not"}"#, .not(.isAutocommit)),
+            (
+                #"{"type":"not","type":"or","cond":{"conds":[],"type":"and"},"cond":7}"#,
+                .not(.and([]))
+            ),
+            (#"{"cond":7,"type":"is_autocommit"}"#, .isAutocommit),
+        ] as [(String, BatchCondition)] {
+            let step = try step(#"{"condition":\#(text),"stmt":{"sql":"a"}}"#)
+            XCTAssertEqual(step?.condition, expected, text)
+        }
+        for text in [
+            #"{"type":null,"type":"is_autocommit"}"#, #"{"type":"not","cond":null,"cond":{}}"#,
+            #"{"type":"not"}"#, #"{"type":"not","cond":[]}"#, #"{"type":7}"#, "{}", "7", "[]",
+        ] {
+            XCTAssertThrowsError(try step(#"{"condition":\#(text),"stmt":{"sql":"a"}}"#), text)
+        }
+    }
+
     func testNamesAreComparedWithoutTheirEscapesAndAsAWhole() throws {
         XCTAssertEqual(
             try step(#"{"st\u006dt":{"\u0073ql":"a"}}"#)?.statement.text, SQLText(sql: "a"))
