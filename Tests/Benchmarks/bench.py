@@ -194,7 +194,7 @@ def machine():
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     today = datetime.date.today().isoformat()
     return (f"Measured on {today}: {os.cpu_count()} cores ({model}), {memory:.0f} GiB of memory, "
-            f"{platform.system()} {platform.release()}; clients and servers share the machine.")
+            f"{platform.system()} {platform.release().split("-")[0]}; clients and servers share the machine.")
 
 
 def write(table):
