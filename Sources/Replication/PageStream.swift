@@ -94,14 +94,16 @@ package final class PageStream: @unchecked Sendable {
     package func wholeBody(maximumPageCount: Int) throws(StorageError) -> [UInt8]? {
         let pages = self.pages ?? listPages()
         self.pages = pages
-        guard onClose == nil, pages.count <= maximumPageCount, !hasImage(of: pages) else {
+        guard onClose == nil, let head = header, pages.count <= maximumPageCount else {
             return nil
         }
-        var body: [UInt8] = []
-        while let parts = try nextPiece(maximumBytes: .max) {
-            for case .bytes(let bytes) in parts { body = body.isEmpty ? bytes : body + bytes }
-        }
-        return body
+        header = nil
+        next = pages.count
+        // Read, even where there is an image: its parts of files are no bytes.
+        let body = try encoder.piece(of: pages.slice(0..<pages.count), from: snapshot, behind: head)
+        let end = encoder.finish()
+        try willEnd()
+        return body + end
     }
 
     /// Lets go of the snapshot. Call once.

@@ -33,7 +33,9 @@ def main():
         sys.exit("requests.py: there is no nginx: run scripts/setup --bench")
     with tempfile.TemporaryDirectory(prefix="tidemark-requests-") as folder:
         results = {
-            "no_change": no_change(options, Path(folder)),
+            "no_change": no_change(options, Path(folder) / "all", [], "auto"),
+            "no_change_one_loop": no_change(
+                options, Path(folder) / "one", ["--threads", "1"], "1"),
             "long_poll": long_poll(options),
         }
     if options.json:
@@ -64,9 +66,10 @@ def run_bench(options, workload, *arguments):
         return json.loads(Path(file.name).read_text())["runs"][0]
 
 
-def no_change(options, folder):
-    """Both serve the same number of connections, kept alive, in turn; one event loop each."""
-    server = Server(options.binary, folder / "data", folder / "log", ["--threads", "1"])
+def no_change(options, folder, arguments, workers):
+    """Both serve the same number of connections, kept alive, in turn, with as many event loops."""
+    folder.mkdir()
+    server = Server(options.binary, folder / "data", folder / "log", arguments)
     server.start()
     try:
         peer = Peer(server.url)
@@ -78,16 +81,16 @@ def no_change(options, folder):
         assert status == 200
         # As many bytes as our body; nginx's head is about as long as ours.
         locations = f'location = /constant {{ return 200 "{"x" * len(body)}"; }}'
-        nginx = Nginx(folder, locations, workers=1)
+        nginx = Nginx(folder, locations, workers)
         try:
-            return compare(options, server, nginx)
+            return compare(options, server, nginx, workers)
         finally:
             nginx.stop()
     finally:
         server.kill()
 
 
-def compare(options, server, nginx):
+def compare(options, server, nginx, workers):
     common = ["--clients", CLIENTS, "--duration", f"{options.seconds}s", "--warm-up", "1s"]
     rounds = []
     for _ in range(options.rounds):
@@ -109,7 +112,7 @@ def compare(options, server, nginx):
         })
     middle = {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
     print(
-        f"no-change pulls, {CLIENTS} clients: {middle['rate']:,.0f}/s, nginx "
+        f"no-change pulls, {CLIENTS} clients, {workers} event loops: {middle['rate']:,.0f}/s, nginx "
         f"{middle['anchor']:,.0f}/s, ratio {middle['ratio']:.2f}; processor time a request "
         f"{middle['cpu_us']:.1f} us, nginx {middle['anchor_cpu_us']:.1f} us", flush=True,
     )
