@@ -107,7 +107,11 @@ extension DatabaseStore {
                 preconditionFailure("a random name was taken")
             }
         } catch {
-            state.withLock { $0.entries[name] = .closed }
+            state.withLock { state in
+                state.entries[name] = .closed
+                // It may have lost commits, whose numbers are used again.
+                state.epochs[name] = nil
+            }
             throw error
         }
         state.withLock { $0.remove(name) }

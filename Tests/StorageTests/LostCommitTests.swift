@@ -32,6 +32,25 @@ final class LostCommitTests: XCTestCase {
         XCTAssertEqual(lease.database.rejectedEntries().count, 0, "their commit was lost")
     }
 
+    func testNumbersOfLostCommitsGetANewNameWhereTheDatabaseCannotBeRemoved() throws {
+        let fixture = try StorageFixture()
+        defer { fixture.tearDown() }
+        try fixture.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+        let before = try fail(fixture)
+        FileOperationHook.handler = { $0.name == "rename deleted name" ? .fails(EIO) : .goesOn }
+        let failed = DispatchSemaphore(value: 0)
+        fixture.store.delete(.default) { error in
+            XCTAssertNotNil(error)
+            failed.signal()
+        }
+        failed.wait()
+        HeldFlush.stop()
+        try fixture.execute("INSERT INTO t VALUES (2)")
+        let after = try fixture.acquire().database.head.revision
+        XCTAssertEqual(after.commit, before.commit.next)
+        XCTAssertNotEqual(after.epoch, before.epoch, "its number has a new name")
+    }
+
     /// Loses a commit with a refused change, and returns the newest revision that there is.
     private func fail(_ fixture: StorageFixture) throws -> Revision {
         let lease = try fixture.acquire()
