@@ -51,6 +51,26 @@ final class LostCommitTests: XCTestCase {
         XCTAssertNotEqual(after.epoch, before.epoch, "its number has a new name")
     }
 
+    func testADatabaseThatMustStayClosedDoesSoWhereItCannotBeRemoved() throws {
+        let fixture = try StorageFixture()
+        defer { fixture.tearDown() }
+        try fixture.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+        FileOperationHook.handler = { event in
+            let fails = ["flush commit", "cut failed commit", "rename deleted name"]
+            return fails.contains(event.name) ? .fails(EIO) : .goesOn
+        }
+        XCTAssertThrowsError(try fixture.execute("INSERT INTO t VALUES (1)"))
+        for _ in 1...2 {
+            let failed = DispatchSemaphore(value: 0)
+            fixture.store.delete(.default) { error in
+                XCTAssertNotNil(error)
+                failed.signal()
+            }
+            failed.wait()
+            XCTAssertThrowsError(try fixture.acquire(), "the end of its WAL is in doubt")
+        }
+    }
+
     /// Loses a commit with a refused change, and returns the newest revision that there is.
     private func fail(_ fixture: StorageFixture) throws -> Revision {
         let lease = try fixture.acquire()
