@@ -17,6 +17,8 @@ ENDURANCE_MEBIBYTES ?= 260
 SMALL_COMMITS ?= 1000000
 IDLE_SECONDS ?= 75
 SLOW_SECONDS ?= 3600
+# Options of `make bench`: `BENCH=--help` tells them.
+BENCH ?=
 # How many seeds `make sim` runs.
 SEEDS ?= 200
 
@@ -81,6 +83,13 @@ endurance: setup ## The long runs: histories, a million commits, a slow client (
 		IDLE_SECONDS=$(IDLE_SECONDS) SLOW_SECONDS=$(SLOW_SECONDS) \
 		TIDEMARK_BINARY=$(CURDIR)/.build/release/tidemark \
 		scripts/endurance
+
+.PHONY: bench
+bench: release ## Measure all figures of docs/performance.md beside their anchors (BENCH=--quick)
+	@scripts/setup --bench
+	@scripts/build -c release --static-swift-stdlib --product tidemark-bench
+	@TIDEMARK_BINARY=$(CURDIR)/.build/release/tidemark \
+		python3 Tests/Benchmarks/bench.py $(BENCH)
 
 .PHONY: counts
 counts: release ## Count what requests cost, beside the baseline; UPDATE=1 makes it the baseline

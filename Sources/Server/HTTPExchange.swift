@@ -74,8 +74,9 @@ final class HTTPExchange: @unchecked Sendable {
 
     /// Nobody is left who could answer.
     func abandon() {
-        let isAnswered = state.withLock { $0.isAnswered }
-        guard !isAnswered else { return }
+        // A client that went away needs no answer.
+        let isOver = state.withLock { $0.isAnswered || $0.isClientGone }
+        guard !isOver else { return }
         connection.reportAbandonedRequest()
         respond(.failure(status: 500, code: "internal", text: "the server failed to answer"))
     }

@@ -128,7 +128,12 @@ def median_ms(action, count):
     return statistics.median(times) * 1000
 
 
-def pull(url, body=b""):
+def time_to_first_byte(url):
+    """Seconds to the first byte of a bootstrap, which is broken off there."""
+    return pull(url, stops=True)[0]
+
+
+def pull(url, body=b"", stops=False):
     """Seconds to the first byte of a pull's answer and to its last; the answer is thrown away."""
     parts = urllib.parse.urlsplit(url)
     buffer = bytearray(4 * MIB)
@@ -142,7 +147,7 @@ def pull(url, body=b""):
         first = time.perf_counter() - begin
         if not buffer.startswith(b"HTTP/1.1 200"):
             raise SystemExit(f"no pull: {bytes(buffer[:count])!r}")
-        while connection.recv_into(buffer):
+        while not stops and connection.recv_into(buffer):
             pass
     return first, time.perf_counter() - begin
 
