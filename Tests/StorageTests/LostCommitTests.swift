@@ -21,9 +21,9 @@ final class LostCommitTests: XCTestCase {
         try fixture.store.create(other)
         try fixture.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)")
         let before = try fail(fixture)
-        // Whoever lets go of a database closes one that nobody uses.
-        for _ in 1...2 { _ = try fixture.acquire(other) }
-        XCTAssertNil(fixture.store.openHead(.default))
+        // Whoever lets go of a database closes one that nobody uses, as soon as the worker that
+        // opened it has let go of it, too.
+        while fixture.store.openHead(.default) != nil { _ = try fixture.acquire(other) }
         try fixture.execute("INSERT INTO t VALUES (2)")
         let lease = try fixture.acquire()
         let after = lease.database.head.revision
