@@ -21,6 +21,8 @@ extension Database {
         case .committed(let commit): take(commit)
         case .ended:
             for answer in state.withLock({ $0.commits.transactionEnded() }) { answer(nil) }
+            // The job may have much to do yet.
+            requestFlushForAnswers()
         }
     }
 
@@ -45,6 +47,16 @@ extension Database {
     /// on with them; where nobody does, the thread itself does so, when it has left the lane.
     func requestFlush() {
         guard writerLane.hasWaiting, state.withLock({ $0.commits.requestFlush() }) else { return }
+        submitFlush()
+    }
+
+    /// Has a worker flush if an answer waits for that, however long a job keeps the writer lane.
+    func requestFlushForAnswers() {
+        if state.withLock({ $0.commits.requestFlushForAnswers() }) { submitFlush() }
+    }
+
+    /// The flush was requested.
+    private func submitFlush() {
         workers.submit { [self] in
             state.withLock { $0.commits.requestIsMet() }
             flush()
@@ -56,11 +68,7 @@ extension Database {
         guard state.withLock({ $0.commits.beginFlush() }) else { return }
         performFlush()
         // More was written meanwhile. Other databases' turn comes first.
-        guard state.withLock({ $0.commits.requestFlush() }) else { return }
-        workers.submit { [self] in
-            state.withLock { $0.commits.requestIsMet() }
-            flush()
-        }
+        if state.withLock({ $0.commits.requestFlush() }) { submitFlush() }
     }
 
     /// Makes everything durable, on the writer lane: behind it the tip is the head, until the lane

@@ -66,6 +66,8 @@ extension Database {
         completion: @escaping @Sendable (Result<Value, StorageError>) -> Void
     ) {
         isWriterHeld = false
+        // A job that came while the one before ended knows nothing of the answers that it left.
+        requestFlushForAnswers()
         let result = Result { () throws(StorageError) in try job(WriterSession(database: self)) }
         whenDurable { error in completion(error.map { .failure($0) } ?? result) }
         if !isWriterHeld {
@@ -101,6 +103,7 @@ extension Database {
                 if let value {
                     whenDurable { error in completion(error.map { .failure($0) } ?? .success(value))
                     }
+                    requestFlushForAnswers()
                 }
                 readerEnded()
                 if age.wasTooOld { retryCheckpoint() }

@@ -37,11 +37,13 @@ extension Database {
         let historyBytes = try historyFile.size() + historyLog.withLock { $0.size }
         let frameBytes = archivedFrameBytes
         let rejected = rejectedEntries().count
+        // It waits for who writes to an image, which nobody else must wait for.
+        let cacheBytes = images.size
         return state.withLock { state in
             DatabaseStatistics(
                 revision: state.books.headRevision, databaseSize: state.books.databaseSize,
                 walFrameCount: state.books.walFrameCount, walBytes: walBytes, mainBytes: mainBytes,
-                historyBytes: historyBytes, frameBytes: frameBytes, cacheBytes: images.size,
+                historyBytes: historyBytes, frameBytes: frameBytes, cacheBytes: cacheBytes,
                 generation: state.books.generation?.number,
                 pinCount: state.books.replicas.partialCount,
                 droppedPinCount: droppedPinCount.load(ordering: .relaxed),

@@ -63,26 +63,29 @@ extension DatabaseStore {
     package func delete(
         _ name: DatabaseName, completion: @escaping @Sendable (StorageError?) -> Void
     ) {
-        let found = state.withLock { state -> Result<Database?, StorageError> in
-            guard !state.isClosed else { return .failure(.closed) }
-            switch state.entries[name] {
-            case nil, .reserved: return .failure(.unknownDatabase(name))
-            case .opening, .closing: return .failure(.databaseBusy(name))
+        let (found, hasFailed) = state.withLock {
+            state -> (Result<Database?, StorageError>, hasFailed: Bool) in
+            guard !state.isClosed else { return (.failure(.closed), false) }
+            let entry = state.entries[name]
+            switch entry {
+            case nil, .reserved: return (.failure(.unknownDatabase(name)), false)
+            case .opening, .closing: return (.failure(.databaseBusy(name)), false)
             case .closed, .failed:
                 state.entries[name] = .reserved
                 transitions.enter()
-                return .success(nil)
+                if case .failed = entry { return (.success(nil), true) }
+                return (.success(nil), false)
             case .open(let open):
                 state.entries[name] = .reserved
                 transitions.enter()
                 state.openCount -= 1
-                return .success(open.database)
+                return (.success(open.database), false)
             }
         }
-        let remove: @Sendable () -> Void = { [self] in
+        let remove: @Sendable (Bool) -> Void = { [self] mustStayClosed in
             defer { transitions.leave() }
             do throws(StorageError) {
-                try removeFolder(of: name)
+                try removeFolder(of: name, mustStayClosed: mustStayClosed)
                 logger.info("database_deleted", [("database", name.text)])
                 completion(nil)
             } catch {
@@ -91,13 +94,18 @@ extension DatabaseStore {
         }
         switch found {
         case .failure(let error): completion(error)
-        case .success(nil): workers.submit(remove)
+        case .success(nil): workers.submit { remove(hasFailed) }
         case .success(let database?):
-            database.close(reason: .unknownDatabase(name)) { self.workers.submit(remove) }
+            database.close(reason: .unknownDatabase(name)) {
+                self.workers.submit { remove(database.mustStayClosed) }
+            }
         }
     }
 
-    private func removeFolder(of name: DatabaseName) throws(StorageError) {
+    /// - Parameter mustStayClosed: not to be opened again if it cannot be removed.
+    private func removeFolder(
+        of name: DatabaseName, mustStayClosed: Bool
+    ) throws(StorageError) {
         let grave = temporaryPath("deleted")
         do throws(StorageError) {
             guard
@@ -107,7 +115,11 @@ extension DatabaseStore {
                 preconditionFailure("a random name was taken")
             }
         } catch {
-            state.withLock { $0.entries[name] = .closed }
+            state.withLock { state in
+                state.entries[name] = mustStayClosed ? .failed : .closed
+                // It may have lost commits, whose numbers are used again.
+                state.epochs[name] = nil
+            }
             throw error
         }
         state.withLock { $0.remove(name) }

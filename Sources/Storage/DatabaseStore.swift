@@ -174,8 +174,6 @@ package final class DatabaseStore: Sendable {
                 if open.database.isClosing {
                     // A write failed: open it afresh, once nobody uses it any more.
                     guard open.leaseCount == 0 else { return .failed(.databaseFailed(name)) }
-                    // Numbers of commits that were lost are used again, under another name.
-                    state.epochs[name] = nil
                     state.entries[name] = .closing(waiting: [completion])
                     transitions.enter()
                     state.openCount -= 1
@@ -278,6 +276,8 @@ package final class DatabaseStore: Sendable {
                 guard case .closing(let waiting) = state.entries[name] else {
                     preconditionFailure("a database was closed twice")
                 }
+                // Numbers of commits that were lost are used again, under another name.
+                if database.sharedFile.hasFailed { state.epochs[name] = nil }
                 if database.mustStayClosed {
                     state.entries[name] = .failed
                 } else {

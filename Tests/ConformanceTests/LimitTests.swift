@@ -21,6 +21,30 @@ final class LimitTests: ServerTestCase {
         XCTAssertEqual(try database.sql("SELECT name FROM sqlite_schema").rows, [["t"]])
     }
 
+    /// Every route that takes a body, but for imports, which take no coding.
+    func testBombsAreRefusedEverywhere() throws {
+        let database = try makeDatabase("CREATE TABLE t(a)")
+        let revision = try database.pull().revision
+        let zeros = [UInt8](repeating: 0x20, count: 8 << 20)
+        var gzip = ContentEncoder(.gzip, level: 9)
+        let piece = try gzip.piece(of: zeros)
+        let begin = gzip.append(sourceSize: piece.sourceSize, checksum: piece.checksum)
+        let bombs = [
+            ("zstd", try ZstdEncoder.compress(zeros)),
+            ("gzip", begin + piece.bytes + gzip.finish()),
+        ]
+        for (coding, bomb) in bombs {
+            XCTAssertLessThan(bomb.count, 20_000, "it would be refused for its size")
+            for path in ["v2/pipeline", "v3/pipeline", "v3/cursor", "pull-updates", "sync/1/1/11"] {
+                let reply = try server.request(
+                    "POST", "/db/\(database.name)/\(path)", ["Content-Encoding: \(coding)"],
+                    body: bomb)
+                assertFailure(reply, 413, nil, "\(coding) \(path)")
+            }
+        }
+        XCTAssertEqual(try database.pull().revision, revision)
+    }
+
     func testABodyThatIsTooLargeIsRefused() throws {
         let database = try makeDatabase("CREATE TABLE t(a)")
         let revision = try database.pull().revision

@@ -6,7 +6,8 @@ import XCTest
 @testable import Storage
 
 /// What is kept of encoded pages, for how long, and on how much disk.
-final class PageCacheTests: XCTestCase {
+final class PageCacheTests: XCTestCase, @unchecked Sendable {
+    // @unchecked: nothing in it changes.
     private let clock = ManualClock()
 
     override func tearDown() { FileOperationHook.handler = nil }
@@ -220,5 +221,34 @@ final class PageCacheTests: XCTestCase {
             }
         }
         XCTAssertEqual(madeCount.load(ordering: .relaxed), 2)
+    }
+
+    /// Figures wait for who writes to an image; nobody else waits for them.
+    func testASlowDiskUnderAnImageHoldsNobodyUp() throws {
+        let fixture = try makeFixture()
+        defer { fixture.tearDown() }
+        let lease = try fixture.acquire()
+        let database = lease.database
+        _ = try ask(database, 0)
+        let (begun, goesOn) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        FileOperationHook.handler = { event in
+            guard event.name == "write page cache" else { return .goesOn }
+            begun.signal()
+            goesOn.wait()
+            return .goesOn
+        }
+        let group = DispatchGroup()
+        DispatchQueue.global().async(group: group) { _ = try? self.ask(database, 1) }
+        begun.wait()
+        DispatchQueue.global().async(group: group) { _ = try? database.statistics() }
+        let committed = DispatchSemaphore(value: 0)
+        DispatchQueue.global().async(group: group) {
+            for id in 1...50 { try? fixture.execute("UPDATE t SET v = 1 WHERE id = \(id)") }
+            committed.signal()
+        }
+        XCTAssertEqual(committed.wait(timeout: .now() + 20), .success)
+        goesOn.signal()
+        group.wait()
+        XCTAssertEqual(try database.statistics().cacheBytes, 2 << 20)
     }
 }

@@ -90,6 +90,9 @@ package struct CommitQueue<Commit, Answer> {
         return true
     }
 
+    /// The same, if an answer waits for what is pending.
+    package mutating func requestFlushForAnswers() -> Bool { !answers.isEmpty && requestFlush() }
+
     /// The flush that was requested begins now, or is not needed.
     package mutating func requestIsMet() { isFlushRequested = false }
 
