@@ -38,14 +38,13 @@ def main():
     options = parse_arguments()
     rows = []
     with tempfile.TemporaryDirectory(prefix="tidemark-figures-") as folder:
-        for measure in (bootstraps, first_byte, requests, commits, frame_pushes):
+        parts = [bootstraps, first_byte, requests, commits, frame_pushes]
+        for measure in parts + ([curves] if options.curves else []):
             rows += measure(options, Path(folder))
-        if options.curves:
-            rows += curves(options, Path(folder))
-    table = render(rows)
-    print(table)
-    if options.write:
-        write(table)
+            # Part by part: it takes long, and may be broken off.
+            if options.write:
+                write(render(rows))
+    print(render(rows))
     missed = sum(row["reached"] is False for row in rows)
     print(f"{len(rows)} figures, {missed} below their aim")
 
