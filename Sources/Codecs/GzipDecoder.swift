@@ -24,6 +24,8 @@ package enum GzipError: Error, Equatable {
     private var isInsideMember = false
 
     private static let chunkSize = 64 * 1024
+    /// zlib counts its input in 32 bits.
+    private static let maximumPartSize = 1 << 30
 
     /// `outputLimit` in bytes, over the whole body.
     package init(outputLimit: Int) throws(GzipError) {
@@ -47,6 +49,16 @@ package enum GzipError: Error, Equatable {
     ///
     /// Never appends more than `outputLimit` bytes in total: a bomb is refused while it expands.
     package mutating func decode(
+        _ input: ArraySlice<UInt8>, into output: inout [UInt8]
+    ) throws(GzipError) {
+        var rest = input
+        while !rest.isEmpty {
+            try decodePart(rest.prefix(Self.maximumPartSize), into: &output)
+            rest = rest.dropFirst(Self.maximumPartSize)
+        }
+    }
+
+    private mutating func decodePart(
         _ input: ArraySlice<UInt8>, into output: inout [UInt8]
     ) throws(GzipError) {
         try unsafe input.span.bytes.withUnsafeBytes { buffer throws(GzipError) in
