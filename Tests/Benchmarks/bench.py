@@ -38,7 +38,7 @@ def main():
     options = parse_arguments()
     rows = []
     with tempfile.TemporaryDirectory(prefix="tidemark-figures-") as folder:
-        parts = [bootstraps, first_byte, requests, commits, frame_pushes]
+        parts = [bootstraps, first_byte, requests, commits, push_json, frame_pushes]
         for measure in parts + ([curves] if options.curves else []):
             rows += measure(options, Path(folder))
             # Part by part: it takes long, and may be broken off.
@@ -154,6 +154,18 @@ def commits(options, folder):
     return rows
 
 
+def push_json(options, folder):
+    """What of a large push is JSON."""
+    shares = run(options, "push_json", folder)
+    return [
+        figure("JSON of a push of 7 MB, parsing", f"{shares['parsed']:.1%} of the instructions", "",
+               "", "25 %", shares["parsed"] <= 0.25),
+        figure("JSON of a push of 7 MB, with the requests made of it",
+               f"{shares['decoded']:.1%} of the instructions", "", "", "25 %",
+               shares["decoded"] <= 0.25),
+    ]
+
+
 def frame_pushes(options, folder):
     """Pushes of WAL frames beside appending and flushing the same bytes."""
     rows = []
@@ -199,8 +211,9 @@ def machine():
         (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if "model name" in line), "")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     today = datetime.date.today().isoformat()
+    kernel = f"{platform.system()} {platform.release().split('-')[0]}"
     return (f"Measured on {today}: {os.cpu_count()} cores ({model}), {memory:.0f} GiB of memory, "
-            f"{platform.system()} {platform.release().split("-")[0]}; clients and servers share the machine.")
+            f"{kernel}; clients and servers share the machine.")
 
 
 def write(table):

@@ -127,12 +127,12 @@ class CountedServer:
             timeout=60,
         )
 
-    def count(self, workload):
+    def count(self, workload, request_count=REQUESTS):
         """What one request of a workload costs."""
-        for index in range(REQUESTS):
+        for index in range(request_count):
             workload.request(index)
         self.control("-i", "on")
-        for index in range(REQUESTS, 2 * REQUESTS):
+        for index in range(request_count, 2 * request_count):
             workload.request(index)
         self.control("-i", "off")
         self.control("-d")
@@ -140,7 +140,8 @@ class CountedServer:
         dump = self.folder / f"counts.{self.dump_count}"
         self.dumps[workload.name] = dump
         self.control("-z")
-        return {kind: count / REQUESTS for kind, count in read_dump(dump.read_text()).items()}
+        counts = read_dump(dump.read_text())
+        return {kind: count / request_count for kind, count in counts.items()}
 
 
 def read_dump(text):
