@@ -190,7 +190,7 @@ def curves(options, folder):
         for figure_name, slope in curve["slopes"].items():
             last = curve["rows"][-1]
             variable = curve["variable"]
-            rows.append(figure(f"{figure_name} over {variable}".replace("_", " "),
+            rows.append(figure(f"{name}: {figure_name} over {variable}".replace("_", " "),
                                f"{last[figure_name]:,.4g} at {last[variable]:,}", "",
                                f"slope {slope:.2f}", "1, linear", slope <= 1.1))
     return rows
