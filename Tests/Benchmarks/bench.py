@@ -6,7 +6,7 @@ aim, and whether it was reached. With `--write` the table goes into docs/perform
 machine's description, between the lines that say so, and the plots of the cost curves beside it.
 
 Usage: bench.py [--binary PATH] [--write] [--quick] [--no-curves]; without --binary, the
-environment's TIDEMARK_BINARY, with tidemark-bench beside it. About half an hour; nothing else
+environment's TIDEMARK_BINARY, with tidemark-bench beside it. About a quarter of an hour; nothing else
 should run on the machine. `scripts/setup --bench` installs what it needs.
 """
 
